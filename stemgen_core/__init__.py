@@ -1,0 +1,1 @@
+"""StemGen's core: a model that listens to a mix and adds the stem you ask for."""

@@ -1,0 +1,1 @@
+"""What can be measured on audio: tempo, beats, key, offset, level."""

@@ -1,0 +1,1 @@
+"""Music to learn from: a symbolic generator, rendering, pieces on disk."""

@@ -1,0 +1,1 @@
+"""Does it listen? One module per family of metrics."""

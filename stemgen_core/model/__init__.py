@@ -1,0 +1,1 @@
+"""The transformer that listens, readable from top to bottom."""

@@ -1,0 +1,1 @@
+"""Decoding: from a fully masked grid of codes to a generated one."""

@@ -1,0 +1,1 @@
+"""The sampler: notes to audio with soundfonts."""
