@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.errors import StudioError
 from app.examples import load_examples
@@ -18,6 +18,9 @@ from sessions.errors import SessionError
 from sessions.store import SessionStore, open_store
 from stemgen_core.audio import mix_waveforms, read_audio, write_flac
 from stemgen_core.generator import StemGenerator
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +58,8 @@ def browser_secret(data_path: Path) -> str:
     return path.read_text("ascii").strip()
 
 
-def serve(settings: Settings, studio: Studio, **launch_options: Any) -> Any:
-    """Open the page to visitors; returns when the server ends, unless `prevent_thread_lock` is given."""
+def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Blocks":
+    """Open the page to visitors and return it once the server ended; at once with `prevent_thread_lock`."""
     # Gradio takes seconds to import and reads these at import.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -66,7 +69,7 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> Any:
 
     page = build_page(studio, browser_secret=browser_secret(settings.data_path))
     page.queue(max_size=64, default_concurrency_limit=8)
-    return page.launch(
+    page.launch(
         server_name=settings.host,
         server_port=settings.port,
         app_kwargs={"routes": build_routes(studio)},
@@ -78,6 +81,7 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> Any:
         footer_links=[],
         **launch_options,
     )
+    return page
 
 
 def main() -> int:

@@ -41,13 +41,14 @@ class Settings:
             SettingsError: if a number is none or outside its range; the message names the variable.
         """
         given = os.environ if environment is None else environment
+        default = cls()
         return cls(
-            host=given.get("HOST") or cls.host,
-            port=_whole_number(given, "PORT", cls.port, 1, 65535),
-            data_path=Path(given.get("STEMGEN_DATA") or cls.data_path).expanduser(),
-            bundle_path=Path(given.get("STEMGEN_BUNDLE") or cls.bundle_path).expanduser(),
-            max_upload_mb=_whole_number(given, "STEMGEN_MAX_UPLOAD_MB", cls.max_upload_mb, 1, 1000),
-            max_context_s=_whole_number(given, "STEMGEN_MAX_CONTEXT_S", cls.max_context_s, 1, 600),
+            host=given.get("HOST") or default.host,
+            port=_whole_number(given, "PORT", default.port, 1, 65535),
+            data_path=Path(given.get("STEMGEN_DATA") or default.data_path).expanduser(),
+            bundle_path=Path(given.get("STEMGEN_BUNDLE") or default.bundle_path).expanduser(),
+            max_upload_mb=_whole_number(given, "STEMGEN_MAX_UPLOAD_MB", default.max_upload_mb, 1, 1000),
+            max_context_s=_whole_number(given, "STEMGEN_MAX_CONTEXT_S", default.max_context_s, 1, 600),
         )
 
 

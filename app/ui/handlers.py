@@ -16,13 +16,14 @@ from app.errors import StudioError
 from app.services import StemOrder, Studio
 from app.ui.views import EMPTY_DOCK, EMPTY_FEED, EMPTY_TREE, Json, dock_view, feed_view, node_labels, tree_view
 from sessions.errors import NotFoundError, SessionError
-from sessions.tree import MAX_SEED, Node
+from sessions.tree import Node
 from stemgen_core.errors import InvalidRequestError, StemGenError
 from stemgen_core.sampling.settings import PRESETS
 
 EXPECTED_ERRORS = (StudioError, SessionError, StemGenError)
 POLL_S = 0.25
 MODEL_WAIT_S = 20.0
+READABLE_SEEDS = 100_000  # drawn seeds stay short enough to read out; any other can be typed
 
 # What a handler that changes the page returns, in this order; `layout.py` lists the components in the same order.
 SHOWN = ("page", "browser", "feed", "tree", "dock", "start", "workspace", "adding_to", "choice", "ticket", "notice")
@@ -78,7 +79,9 @@ class Handlers:
             except StudioError as error:
                 return gr.update(choices=[]), gr.update(interactive=False), notice(str(error))
         choices = [(instrument.label, instrument.name) for instrument in instruments]
-        return gr.update(choices=choices, value=choices[0][1]), gr.update(interactive=True), ""
+        names = [instrument.name for instrument in instruments]
+        first = "bass" if "bass" in names else names[0]  # most contexts lack one
+        return gr.update(choices=choices, value=first), gr.update(interactive=True), ""
 
     @says_errors
     def on_example(self, example_id: str, browser: Json) -> Shown:
@@ -122,7 +125,7 @@ class Handlers:
 
     def on_next_seed(self, seed: float | None, is_locked: bool) -> int:
         """Return a new seed for the next turn, unless it is locked."""
-        return int(seed or 0) if is_locked else secrets.randbelow(MAX_SEED + 1)
+        return int(seed or 0) if is_locked else secrets.randbelow(READABLE_SEEDS)
 
     def on_preset(self, preset: str) -> tuple[float, float, float]:
         """Return the sliders' values in a preset."""
@@ -289,7 +292,7 @@ def read_order(*composer: Any) -> StemOrder:
             context_guidance_scale=context_guidance_scale,
             instrument_guidance_scale=instrument_guidance_scale,
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidRequestError("Fill in every field with a number before generating.") from error
 
 

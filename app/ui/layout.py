@@ -194,11 +194,12 @@ def _wire_composer(handlers: Handlers, composer: Composer, inputs: list[Componen
 def _wire_session(
     handlers: Handlers, components: tuple[Feed, SessionTree, PlayerDock], inputs: list[Component], shown: list[Any]
 ) -> None:
-    feed, tree, _dock = components
+    feed, tree, dock = components
     feed.pick(handlers.on_pick, inputs[1], shown, **PRIVATE)
     feed.cancel(handlers.on_cancel, inputs, shown, **PRIVATE)
     feed.retry(handlers.on_retry, inputs, shown, **PRIVATE)
     for component in (feed, tree):
         component.go(handlers.on_go, inputs, shown, **PRIVATE)
         component.star(handlers.on_star, inputs, shown, **PRIVATE)
+    dock.remove(handlers.on_remove, inputs, shown, **PRIVATE)
     tree.rename(handlers.on_rename, inputs, shown, **PRIVATE)

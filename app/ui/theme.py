@@ -51,8 +51,9 @@ def build_theme() -> gr.themes.Base:
         radius_size=sizes.radius_md,
         spacing_size=sizes.spacing_md,
         text_size=sizes.text_md,
-        font=[fonts.LocalFont("IBM Plex Sans"), fonts.Font("sans-serif")],
-        font_mono=[fonts.LocalFont("IBM Plex Mono"), fonts.Font("monospace")],
+        # The package's semi-bold file lacks the Latin letters, so bold stands in for it.
+        font=[fonts.LocalFont("IBM Plex Sans", weights=(400, 700)), fonts.Font("sans-serif")],
+        font_mono=[fonts.Font("monospace")],
     )
     return theme.set(
         body_background_fill="*neutral_100",
@@ -64,6 +65,7 @@ def build_theme() -> gr.themes.Base:
         block_padding="0",
         block_label_background_fill="transparent",
         block_label_background_fill_dark="transparent",
+        form_gap_width="14px",
         input_background_fill="*neutral_50",
         input_background_fill_dark="*neutral_800",
         button_primary_background_fill="*primary_600",

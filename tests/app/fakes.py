@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import numpy as np
 import soundfile
 import torch
 
+from app.sounds import SoundFiles
 from stemgen_core.analysis.fit import FitReport
-from stemgen_core.errors import GenerationCancelledError
+from stemgen_core.errors import GenerationCancelledError, InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult
 from stemgen_core.instruments import INSTRUMENTS, Instrument
 from stemgen_core.score import Note
@@ -46,6 +47,50 @@ class EchoGenerator:
     ) -> GenerationResult:
         self.contexts.append(context)
         return GenerationResult(context, (Note(0.0, 40, 0.5, 90),), self.model_id, 0.01, GOOD_FIT)
+
+
+@dataclass
+class GatedGenerator(EchoGenerator):
+    """Finishes a variation only when `gate` lets one through; says in `entered` that it waits; obeys a stop."""
+
+    gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def generate(
+        self,
+        context: Waveform,
+        request: GenerationRequest,
+        *,
+        report_progress: Callable[[float], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> GenerationResult:
+        self.entered.release()
+        while not self.gate.acquire(timeout=0.01):
+            if should_stop is not None and should_stop():
+                raise GenerationCancelledError("Stopped as asked.")
+        if report_progress is not None:
+            report_progress(1.0)
+        return EchoGenerator.generate(self, context, request)
+
+
+@dataclass
+class FailingGenerator(EchoGenerator):
+    """Raises `error` for every variation whose seed is in `bad_seeds`."""
+
+    error: Exception = field(default_factory=lambda: InvalidRequestError("This can't be played."))
+    bad_seeds: tuple[int, ...] = (0,)
+
+    def generate(
+        self,
+        context: Waveform,
+        request: GenerationRequest,
+        *,
+        report_progress: Callable[[float], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> GenerationResult:
+        if request.seed in self.bad_seeds:
+            raise self.error
+        return EchoGenerator.generate(self, context, request)
 
 
 @dataclass
@@ -104,3 +149,22 @@ def write_clip(path: Path, *, seconds: float = 2.0, sample_rate_hz: int = 44_100
     clip = noise_bursts(int(seconds * sample_rate_hz), sample_rate_hz, seed)
     soundfile.write(path, clip.samples.T.numpy(), sample_rate_hz)
     return path
+
+
+def read_plain(path: Path) -> Waveform:
+    """Read a file in this process, without limits."""
+    samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    return Waveform(torch.from_numpy(samples.T.copy()), sample_rate_hz)
+
+
+def write_plain(path: Path, waveform: Waveform) -> None:
+    """Write a 24-bit FLAC file."""
+    soundfile.write(path, waveform.samples.T.numpy(), waveform.sample_rate_hz, format="FLAC", subtype="PCM_24")
+
+
+def sum_plain(waveforms: Sequence[Waveform]) -> Waveform:
+    """Add mono waveforms."""
+    return Waveform(torch.stack([waveform.samples for waveform in waveforms]).sum(0), waveforms[0].sample_rate_hz)
+
+
+PLAIN_FILES = SoundFiles(read_untrusted=read_plain, read=read_plain, write=write_plain, mix=sum_plain)

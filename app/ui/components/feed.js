@@ -5,6 +5,7 @@ const engine = window.stemEngine;
 const stage = window.stemStage;
 const log = element.querySelector(".feed-log");
 
+const HINT = "Press play to hear it. Then choose an instrument and generate: the variations appear here one by one.";
 const FIT_LABELS = { good: "in sync", fair: "fair fit", poor: "poor fit", silent: "silent" };
 
 function contextCard(context) {
@@ -170,10 +171,11 @@ function render() {
     if (card.update) card.update(entry);
     return card;
   });
+  if (!view.turns.length && view.contexts.length) next.push(el("p", { class: "hint", "data-key": "hint" }, HINT));
   if (next.some((card, at) => log.children[at] !== card) || next.length !== numBefore) log.replaceChildren(...next);
   stage.setFeed(view);
   showAuditioned();
-  if (next.length > numBefore) log.lastElementChild.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  if (numBefore && next.length > numBefore) log.lastElementChild.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 
 watch("value", render);

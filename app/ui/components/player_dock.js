@@ -74,6 +74,7 @@ function strip(track) {
       toggle("S", "isSolo", track, "Solo"),
       toggle("M", "isMuted", track, "Mute"),
       volume(track),
+      removal(track),
     ),
     el("div", { class: "lane", onclick: seekTo }, wave),
   );
@@ -89,6 +90,13 @@ function volume(track) {
   slider.addEventListener("input", () => engine.setMixer(track.mixer_id, { volume: Number(slider.value) }));
   slider.addEventListener("dblclick", () => engine.setMixer(track.mixer_id, { volume: 1 }));
   return slider;
+}
+
+// Only picked stems can be taken out; the place is kept on the other strips so that the lanes line up.
+function removal(track) {
+  const canGo = !track.is_candidate && track.hue !== null;
+  const remove = () => trigger("remove", { node_id: track.node_id });
+  return button(`Go on without ${track.label}`, "close", remove, { class: "remove", disabled: !canGo });
 }
 
 function seekTo(event) {
@@ -167,6 +175,11 @@ engine.addEventListener("failure", (event) => {
 });
 engine.addEventListener("buffer", () => (parts.message.textContent = ""));
 new ResizeObserver(showTime).observe(parts.strips);
+// The page leaves room below for the dock, however tall it is.
+new ResizeObserver(([entry]) => {
+  document.documentElement.style.setProperty("--dock-height", `${Math.round(entry.target.offsetHeight)}px`);
+}).observe(find(".dock"));
+if (matchMedia("(max-width: 760px)").matches) element.classList.add("is-folded");
 stage.setDock(props.value);
 render();
 requestAnimationFrame(tick);
