@@ -66,11 +66,12 @@ class Handlers:
         known = browser or {}
         token = self.studio.accept_token(known.get("token"))
         try:
-            return self._show(token, str(known.get("session_id") or ""))
+            shown = self._show(token, str(known.get("session_id") or ""))
         except NotFoundError:
-            return self._show_start(token)
+            shown = self._show_start(token)
+        return (*shown[:-1], gr.skip())  # the notice may say by now that there is no model
 
-    def on_instruments(self) -> tuple[Any, Any, str]:
+    def on_instruments(self) -> tuple[Any, Any, Any]:
         """Offer what the model plays, once it is loaded."""
         instruments = self.studio.instruments(MODEL_WAIT_S)
         if not instruments:
@@ -81,7 +82,7 @@ class Handlers:
         choices = [(instrument.label, instrument.name) for instrument in instruments]
         names = [instrument.name for instrument in instruments]
         first = "bass" if "bass" in names else names[0]  # most contexts lack one
-        return gr.update(choices=choices, value=first), gr.update(interactive=True), ""
+        return gr.update(choices=choices, value=first), gr.update(interactive=True), gr.skip()
 
     @says_errors
     def on_example(self, example_id: str, browser: Json) -> Shown:

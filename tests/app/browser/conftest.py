@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 from app.examples import Example
 from app.main import build_studio, serve
@@ -90,37 +90,61 @@ def server(start_server: Serve) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def usual_context(chromium: Browser) -> Iterator[BrowserContext]:
+    """Return a browser profile that keeps the page's files in its cache from test to test, and nothing else."""
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """Return what opens the page in a browser of its own; every error that the page logs fails the test."""
+def visit(chromium: Browser, usual_context: BrowserContext) -> Iterator[Visit]:
+    """Return what opens the page as a visitor who was never there; every error that the page logs fails the test."""
     complaints: list[str] = []
-    contexts = []
+    pages: list[Page] = []
+    contexts: list[BrowserContext] = []
 
-    def _note_console(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(message.text)
+    def _visit(url: str, *, size: tuple[int, int] = (1400, 900), is_another: bool = False) -> Page:
+        """Open the page.
 
-    def _note_foreign(request: Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
-            complaints.append(f"asked another host: {request.url}")
-
-    def _visit(url: str, *, width: int = 1400, height: int = 900, dark: bool = False) -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("console", _note_console)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", _note_foreign)
+        Args:
+            url: of the server.
+            size: of the window, pixels.
+            is_another: a visitor beside the first one of the test, in a browser of their own.
+        """
+        if is_another:
+            contexts.append(chromium.new_context())
+        page = (contexts[-1] if is_another else usual_context).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.set_default_timeout(20_000)
+        _note_complaints(page, complaints)
         page.goto(url)
         return page
 
     yield _visit
+    for page in pages:
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear()")
+        page.close()
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def _note_complaints(page: Page, complaints: list[str]) -> None:
+    def note_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    def note_foreign(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
+            complaints.append(f"asked another host: {request.url}")
+
+    page.on("console", note_console)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", note_foreign)
 
 
 def _free_port() -> int:
