@@ -45,8 +45,8 @@ class ContextTargetEmbedding(nn.Module):
     """Fuse context, target and conditions, so that the sequence length stays T.
 
     The target's tokens are looked up level by level and summed. The context goes through the same tables where it is
-    tokens of the same codec (the paper), or through a small network of its own where it is features (decision 0010). The
-    embeddings of the conditions are summed into each of the two channels, which are then concatenated along the width.
+    tokens of the same codec (the paper), or through a small network of its own where it is features (decision 0010).
+    The embeddings of the conditions are summed into each channel; the two are concatenated along the width.
 
     Source: StemGen (arXiv:2312.08723), model; instrument conditioning.
     """

@@ -24,13 +24,14 @@ class StemTransformer(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = ContextTargetEmbedding(config)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
+        blocks = [Block(config) for _ in range(config.num_layers)]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.RMSNorm(config.dim)
         self.heads = nn.ModuleList(
             nn.Linear(config.dim, config.spec.codebook_size, bias=False) for _ in range(config.spec.num_codebooks)
         )
         self.apply(_initialise)
-        for block in self.blocks:  # the sum of the residual branches keeps its size at any depth
+        for block in blocks:  # the sum of the residual branches keeps its size at any depth
             for projection in (block.attention.out, block.feed_forward.down):
                 nn.init.normal_(projection.weight, std=INITIAL_DEVIATION / (2 * config.num_layers) ** 0.5)
 
