@@ -22,6 +22,7 @@ FRAME_LENGTH = 1_280  # audio samples per frame, 25 Hz
 NUM_SUBFRAMES = 4
 LOWEST_SEMITONE, NUM_SEMITONES = 24, 84
 NUM_ONSET_BANDS = 8
+TUNINGS_CENTS = (-30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0)  # what training detunes contexts by
 NUM_FEATURES = NUM_SEMITONES + NUM_ONSET_BANDS * NUM_SUBFRAMES + NUM_ONSET_BANDS
 # (first semitone, one past the last, decimation, STFT window after it): 512, 256 and 128 ms.
 _REGIONS = ((24, 52, 4, 4_096), (52, 76, 4, 2_048), (76, 108, 2, 2_048))
@@ -59,12 +60,13 @@ class BandFeatures:
         return extract_features(context.samples, num_frames)[0]
 
 
-def extract_features(samples: torch.Tensor, num_frames: int) -> torch.Tensor:
+def extract_features(samples: torch.Tensor, num_frames: int, *, tuning_cents: float = 0.0) -> torch.Tensor:
     """Extract features of a batch.
 
     Args:
         samples: float32 [B, L] at 32 kHz.
         num_frames: T; `samples` is cut or filled with silence to T frames.
+        tuning_cents: shifts what counts as in tune, up is positive.
 
     Returns:
         float32 [B, F, T].
@@ -123,18 +125,20 @@ def _hann(window: int) -> torch.Tensor:
     return torch.hann_window(window)
 
 
-def _semitone_magnitudes(samples: torch.Tensor, first: int, last: int, factor: int, window: int) -> torch.Tensor:
+def _semitone_magnitudes(
+    samples: torch.Tensor, first: int, last: int, factor: int, window: int, tuning_cents: float
+) -> torch.Tensor:
     """Magnitude per semitone from `first` to before `last`, [B, last - first, T]."""
-    filters, num_bins = _semitone_filters(window, first, last, factor)
+    filters, num_bins = _semitone_filters(window, first, last, factor, tuning_cents)
     magnitudes = _magnitudes(samples, window, FRAME_LENGTH // factor, num_bins)  # [B, bins, T]
     return torch.einsum("sf,bft->bst", filters, magnitudes)
 
 
 @cache
-def _semitone_filters(window: int, first: int, last: int, factor: int) -> tuple[torch.Tensor, int]:
+def _semitone_filters(window: int, first: int, last: int, factor: int, tuning_cents: float) -> tuple[torch.Tensor, int]:
     """Triangles one semitone to each side, [last - first, bins]; a peak on the semitone keeps its height."""
     frequencies = torch.arange(window // 2 + 1) * (SAMPLE_RATE_HZ / factor / window)
-    pitches = 69 + 12 * torch.log2(frequencies.clamp_min(1e-3) / 440)
+    pitches = 69 - tuning_cents / 100 + 12 * torch.log2(frequencies.clamp_min(1e-3) / 440)
     distance = (pitches[None, :] - torch.arange(first, last)[:, None]).abs()
     filters = (1 - distance).clamp_min(0)
     num_bins = int(filters.sum(0).nonzero().max()) + 1

@@ -1,5 +1,6 @@
 """What a codec family must offer, so that one model, one sampler and one generator serve all of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +9,21 @@ import torch
 from stemgen_core.instruments import Instrument
 from stemgen_core.score import Note
 from stemgen_core.types import CodecSpec, Waveform
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRule:
+    """What a codec knows about a level before anything is sampled.
+
+    Attributes:
+        level: index k of the codebook.
+        allowed: bool [V], codes that make sense here; None = all.
+        settle: fills in codes of this level that follow from the coarser ones; None = nothing follows.
+    """
+
+    level: int
+    allowed: torch.Tensor | None = None
+    settle: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +42,8 @@ class TargetCodec(Protocol):
         """The token layout."""
         ...
 
-    def levels_used(self, instrument: Instrument) -> tuple[int, ...]:
-        """Return the levels that stems of `instrument` use, coarse to fine; all others are constant."""
+    def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
+        """Return the levels that stems of `instrument` use, coarse to fine; all others are code 0."""
         ...
 
     def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:

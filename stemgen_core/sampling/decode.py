@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from stemgen_core.codec.protocol import LevelRule
 from stemgen_core.conditioning import CONTEXT_SOURCE
 from stemgen_core.errors import GenerationCancelledError
 from stemgen_core.model.transformer import StemTransformer
@@ -12,21 +13,6 @@ from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, plan_
 from stemgen_core.sampling.ranking import keep_best, rank_frames
 from stemgen_core.sampling.schedule import frames_to_keep
 from stemgen_core.sampling.settings import SamplingSettings
-
-
-@dataclass(frozen=True, slots=True)
-class LevelRule:
-    """What a codec knows about a level before anything is sampled.
-
-    Attributes:
-        level: index k of the codebook.
-        allowed: bool [V], codes that make sense here; None = all.
-        settle: fills in codes of this level that follow from the coarser ones; None = nothing follows.
-    """
-
-    level: int
-    allowed: torch.Tensor | None = None
-    settle: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
 @dataclass(slots=True)
