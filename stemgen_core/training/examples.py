@@ -17,6 +17,8 @@ MAX_GAIN_DB = 6.0
 MAX_TILT_DB = 6.0
 MAX_NOISE_DB = -40.0
 NUM_TRIES = 50
+# Hearing costs a third of a training step on a CPU, so each context serves two targets.
+TARGETS_PER_CONTEXT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class ScoreBatches(Dataset[ScoreBatch]):
 
     Args:
         pieces: what to cut from.
-        batch_size: B.
+        batch_size: B, even.
         window_frames: T; a third of the batches have shorter windows, down to half.
         seed: of the run.
         is_rough: False leaves out everything random but the choice of the window and the stems.
@@ -81,16 +83,17 @@ class ScoreBatches(Dataset[ScoreBatch]):
         num_frames = self.window_frames
         if self.is_rough and rng.random() < 1 / 3:
             num_frames = int(rng.integers(self.window_frames // 2, self.window_frames + 1))
-        places, contexts, codes = [], [], []
-        for _ in range(self.batch_size):
-            place, context, target = self._draw(rng, num_frames)
-            places.append(place)
+        contexts, places = [], []
+        for _ in range(self.batch_size // TARGETS_PER_CONTEXT):
+            context, targets = self._draw(rng, num_frames)
             contexts.append(context)
-            codes.append(target)
+            places += targets
         tuning_cents = float(rng.choice(TUNINGS_CENTS)) if self.is_rough else 0.0
         instruments = [find_instrument(self.pieces[p.piece].piece.stems[p.stem].instrument) for p in places]
+        context = extract_features(torch.from_numpy(np.stack(contexts)), num_frames, tuning_cents=tuning_cents)
+        codes = [self.piece_codes(p.piece)[p.stem, :, p.start_frame : p.start_frame + num_frames] for p in places]
         return ScoreBatch(
-            context=extract_features(torch.from_numpy(np.stack(contexts)), num_frames, tuning_cents=tuning_cents),
+            context=context.repeat_interleave(TARGETS_PER_CONTEXT, 0),
             codes=torch.stack(codes).long(),
             instrument=torch.tensor([instrument.index for instrument in instruments]),
             levels=tuple(levels_used(instrument) for instrument in instruments),
@@ -108,23 +111,22 @@ class ScoreBatches(Dataset[ScoreBatch]):
             self._codes[index] = torch.stack(rows).to(torch.uint8)
         return self._codes[index]
 
-    def _draw(self, rng: np.random.Generator, num_frames: int) -> tuple[WindowPlace, np.ndarray, torch.Tensor]:
+    def _draw(self, rng: np.random.Generator, num_frames: int) -> tuple[np.ndarray, list[WindowPlace]]:
+        """Choose a window, what is heard in it, and the targets: stems that are not heard."""
         for _ in range(NUM_TRIES):
             index = int(rng.integers(len(self.pieces)))
             codes = self.piece_codes(index)
             if codes.shape[2] < num_frames:
                 continue
             start = int(rng.integers(codes.shape[2] - num_frames + 1))
-            window = codes[:, :, start : start + num_frames]
-            is_playing = (window != REST).any(1).float().mean(1) >= MIN_ACTIVE_SHARE  # [S]
-            playing = is_playing.nonzero()[:, 0].tolist()
+            is_playing = (codes[:, :, start : start + num_frames] != REST).any(1).float().mean(1) >= MIN_ACTIVE_SHARE
+            playing = rng.permutation(is_playing.nonzero()[:, 0].numpy())  # [stems]
             if len(playing) < 2:
                 continue
-            stem = int(rng.choice(playing))
-            others = [other for other in playing if other != stem]
-            heard = rng.choice(others, size=int(rng.integers(1, len(others) + 1)), replace=False)
-            context = self._mix(index, heard.tolist(), start, num_frames, rng)
-            return WindowPlace(index, stem, start), context, window[stem]
+            num_heard = int(rng.integers(1, len(playing)))
+            heard, unheard = playing[:num_heard].tolist(), playing[num_heard:].tolist()
+            targets = [unheard[number % len(unheard)] for number in range(TARGETS_PER_CONTEXT)]
+            return self._mix(index, heard, start, num_frames, rng), [WindowPlace(index, t, start) for t in targets]
         raise ValueError(f"found no window of {num_frames} frames with two stems playing in {NUM_TRIES} tries")
 
     def _mix(self, index: int, stems: list[int], start: int, num_frames: int, rng: np.random.Generator) -> np.ndarray:

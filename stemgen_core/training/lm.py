@@ -63,7 +63,7 @@ class LmTrainingConfig:
     num_steps: int = 3_000
     batch_size: int = 16
     window_frames: int = 250
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     num_warmup_steps: int = 100
     decay_share: float = 0.35
     weight_decay: float = 0.05
@@ -101,7 +101,7 @@ class LmTrainer:
     Args:
         corpus: where examples come from.
         run_path: folder of the run; a run that stands there is taken up.
-        config: must be the same as the run's, if it is taken up.
+        config: the run's, if it is taken up; another number of steps moves the decay.
         device: of the model.
 
     Raises:
@@ -297,7 +297,8 @@ class LmTrainer:
         for index, optimizer in enumerate(self.optimizers):
             restore_optimizer(optimizer, state.tensors, f"optimizer{index}")
         self.step = state.step
-        self.decay_start = state.facts["decay_start"]
+        if state.facts["config"]["num_steps"] == self.config.num_steps:  # else the schedule was changed on purpose
+            self.decay_start = state.facts["decay_start"]
         self.seconds_spent = state.facts["seconds_spent"]
         self.folder.forget_log_after(self.step)
 
