@@ -175,8 +175,9 @@ class _CodecRun:
         if self.step % config.restart_interval == 0:
             quantizer, generator = model.get_submodule("quantizer"), _generator(config.seed, -2 - self.step)
             num_restarted = restart_dead_codes(quantizer, model.get_submodule("encoder")(batch), generator=generator)
+        learning_rate = config.learning_rate * _rate_share(self.step, config)
         for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * _rate_share(self.step, config)
+            group["lr"] = learning_rate
         result = model(batch)
         parts = self.loss(result.x, batch)
         loss = parts["total"] + config.commitment_weight * result.penalty
@@ -186,6 +187,7 @@ class _CodecRun:
         self.optimizer.step()
         self.step += 1
         facts: dict[str, Any] = {"loss": float(loss.detach()), "gradient_norm": float(gradient_norm)}
+        facts["learning_rate"] = self.optimizer.param_groups[0]["lr"]
         facts |= {name: float(part.detach()) for name, part in parts.items() if name != "total"}
         facts |= {"num_restarted": num_restarted} if num_restarted else {}
         if self.step % config.held_out_interval == 0 or self.step == config.num_steps:

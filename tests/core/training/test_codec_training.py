@@ -151,11 +151,23 @@ def test_audio_of_another_rate_is_refused(tmp_path: Path) -> None:
 
 
 def test_training_leaves_the_global_random_state_alone(tmp_path: Path) -> None:
-    before = torch.get_rng_state()
+    with torch.random.fork_rng():
+        torch.manual_seed(1234)
+        before = torch.get_rng_state()
 
+        train_codec_on(Tones(), Tones(), tmp_path, TINY)
+
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_rate_rises_to_its_peak_then_falls_to_a_tenth(tmp_path: Path) -> None:
     train_codec_on(Tones(), Tones(), tmp_path, TINY)
 
-    assert torch.equal(torch.get_rng_state(), before)
+    rates = [line["learning_rate"] for line in log_of(tmp_path)]
+
+    assert rates[:3] == pytest.approx([1.5e-3, 3e-3, 3e-3])
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert 0.1 * 3e-3 <= rates[-1] < 0.11 * 3e-3
 
 
 def test_a_window_is_a_whole_number_of_frames() -> None:
