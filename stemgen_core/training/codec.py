@@ -10,7 +10,7 @@ from torch import nn
 
 from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec, EncodecConfig
 from stemgen_core.errors import CheckpointError, InvalidRequestError
-from stemgen_core.training.audio_windows import AudioWindows
+from stemgen_core.training.audio_windows import AudioWindows, CorpusWindows
 from stemgen_core.training.codebook import restart_dead_codes
 from stemgen_core.training.reconstruction import ReconstructionLoss, ReconstructionWeights
 from stemgen_core.training.run_folder import (
@@ -101,6 +101,40 @@ class CodecTrainingResult:
     is_finished: bool
     best_held_out_loss: float | None
     codec_path: Path
+
+
+def train_codec(
+    corpus_folder: Path,
+    run_folder: Path,
+    config: CodecTrainingConfig,
+    *,
+    device: str = "cpu",
+    report_progress: Callable[[int, float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> CodecTrainingResult:
+    """Train, or go on training, a codec on the stems and mixes of a corpus.
+
+    Args:
+        corpus_folder: as `stemgen synthesize` makes it; its held-out pieces are used for the held-out loss alone.
+        run_folder: see `train_codec_on`, as for all further arguments.
+        config: see there.
+        device: see there.
+        report_progress: see there.
+        should_stop: see there.
+
+    Raises:
+        InvalidRequestError: if the corpus is none, too small for held-out pieces, or of another rate than the codec.
+        CheckpointError: if the folder holds another run or damaged files.
+    """
+    return train_codec_on(
+        CorpusWindows.open(corpus_folder, "train"),
+        CorpusWindows.open(corpus_folder, "heldout"),
+        run_folder,
+        config,
+        device=device,
+        report_progress=report_progress,
+        should_stop=should_stop,
+    )
 
 
 def train_codec_on(
