@@ -98,7 +98,7 @@ class EncodecCodec:
         self.spec = config.spec
         self.model = _build_model(config).eval()
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: its tensors could not be trained on
     def encode(self, waveform: torch.Tensor) -> torch.Tensor:
         """Turn audio into codes.
 
@@ -116,7 +116,7 @@ class EncodecCodec:
         codes, _scale = self.model.encode(waveform)  # pyright: ignore[reportCallIssue]
         return codes
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: its tensors could not be trained on
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Turn codes into audio.
 

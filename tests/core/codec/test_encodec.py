@@ -65,6 +65,14 @@ def test_different_codes_sound_different(codec: EncodecCodec) -> None:
     assert not torch.allclose(codec.decode(low), codec.decode(high))
 
 
+def test_a_model_can_be_trained_on_its_codes(codec: EncodecCodec) -> None:
+    table = torch.nn.Embedding(16, 3)
+
+    table(codec.encode(noise(1, 1, 640))).sum().backward()
+
+    assert table.weight.grad is not None
+
+
 def test_a_saved_codec_gives_the_same_codes_and_audio(codec: EncodecCodec, tmp_path: Path) -> None:
     audio = noise(1, 1, 6400)
 
