@@ -12,7 +12,7 @@ from stemgen_core.audio import resample, to_mono
 from stemgen_core.checkpoint import Bundle, load_bundle
 from stemgen_core.codec.families import open_codecs
 from stemgen_core.codec.protocol import ContextCodec, DecodedStem, TargetCodec
-from stemgen_core.errors import AudioFormatError, InvalidRequestError
+from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidRequestError
 from stemgen_core.instruments import Instrument, find_instrument
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
@@ -84,7 +84,12 @@ class StemGenerator:
             CheckpointError: if a file is missing, changed, or of a family or codec that this version doesn't have.
         """
         bundle = load_bundle(bundle_path)
-        return cls(bundle, *open_codecs(bundle))
+        target_codec, context_codec = open_codecs(bundle.manifest.family, bundle.file)
+        config = bundle.manifest.config
+        for trained_on, opened in ((config.spec, target_codec.spec), (config.context_codec, context_codec.name)):
+            if trained_on != opened:
+                raise CheckpointError(f"The model at {bundle_path} was trained on {trained_on}, not on {opened}.")
+        return cls(bundle, target_codec, context_codec)
 
     @property
     def family(self) -> str:

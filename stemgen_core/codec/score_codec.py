@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from stemgen_core.codec.protocol import LevelRule
+from stemgen_core.codec.protocol import DecodedStem, LevelRule
 from stemgen_core.codec.score_tokens import (
     DRUM_SOUNDS,
     EXPRESSION_LEVEL,
