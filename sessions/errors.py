@@ -1,0 +1,53 @@
+"""Every error the session tree raises on purpose.
+
+SessionError
++- NotFoundError            no such thing, or somebody else's: the two can't be told apart (show to the user)
+|  +- SessionNotFoundError
+|  +- NodeNotFoundError
+|  +- TurnNotFoundError
+|  +- VariationNotFoundError
+|  +- AudioNotFoundError    also when a file is gone from the disk
++- InvalidActionError       the thing exists but this can't be done with it now (show to the user)
++- DataFolderBusyError      another server holds the data folder (show to the operator)
++- DatabaseError            the database can't be opened or brought up to date (show to the operator)
+"""
+
+
+class SessionError(Exception):
+    """Base class; `except SessionError` catches everything expected."""
+
+
+class NotFoundError(SessionError):
+    """Nothing with this id belongs to the caller."""
+
+
+class SessionNotFoundError(NotFoundError):
+    """No such session."""
+
+
+class NodeNotFoundError(NotFoundError):
+    """No such node."""
+
+
+class TurnNotFoundError(NotFoundError):
+    """No such turn."""
+
+
+class VariationNotFoundError(NotFoundError):
+    """No such variation."""
+
+
+class AudioNotFoundError(NotFoundError):
+    """No such audio file, or none that the caller may hear."""
+
+
+class InvalidActionError(SessionError):
+    """What was asked can't be done with this thing in its present state."""
+
+
+class DataFolderBusyError(SessionError):
+    """Another process holds the data folder."""
+
+
+class DatabaseError(SessionError):
+    """The database can't be opened, checked or migrated."""
