@@ -37,11 +37,13 @@ class Chroma:
         pitchedness: 0..1; share of the spectrum's energy that lies in partials that last. Drums lie below
             `PITCHED_ABOVE`, notes above.
         frame_rate_hz: frames per second; frame 0 is centred on 0 s.
+        lowest_hz: the lowest strong partial of a frame, the median over frames, Hz; 0 where there is none.
     """
 
     energy: np.ndarray
     pitchedness: float
     frame_rate_hz: float
+    lowest_hz: float
 
 
 def chroma(waveform: Waveform) -> Chroma:
@@ -63,14 +65,15 @@ def chroma(waveform: Waveform) -> Chroma:
     frame, column, pitch, height = _partials(magnitudes, bin_hz)
     total = float(np.square(magnitudes).sum())
     if len(frame) == 0:
-        return Chroma(np.zeros((len(magnitudes), 12), np.float32), 0.0, rate_hz / hop_length)
+        return Chroma(np.zeros((len(magnitudes), 12), np.float32), 0.0, rate_hz / hop_length, 0.0)
     pitchedness = _lasting_energy(magnitudes.shape, frame, column, height) / total
     tuning = np.angle(np.sum(height * np.exp(2j * np.pi * pitch))) / (2 * np.pi)  # semitones, -0.5..0.5
     tuned = pitch - tuning
     weight = np.sqrt(height) * np.exp(-0.5 * np.square((tuned - np.round(tuned)) / 0.25))
     classes = np.round(tuned).astype(int) % 12
     energy = np.bincount(frame * 12 + classes, weight, len(magnitudes) * 12).reshape(-1, 12)
-    return Chroma(energy.astype(np.float32), min(1.0, pitchedness), rate_hz / hop_length)
+    lowest_hz = _lowest_strong_hz(frame, pitch, height)
+    return Chroma(energy.astype(np.float32), min(1.0, pitchedness), rate_hz / hop_length, lowest_hz)
 
 
 def _partials(magnitudes: np.ndarray, bin_hz: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -91,6 +94,22 @@ def _partials(magnitudes: np.ndarray, bin_hz: float) -> tuple[np.ndarray, np.nda
     shift = np.clip(0.5 * (left - right) / np.minimum(curvature, -1e-9), -0.5, 0.5)
     pitch = 69 + 12 * np.log2((column + shift) * bin_hz / 440)
     return frame, column, pitch, magnitudes[frame, column]
+
+
+def chroma_at(pitch_classes: Chroma, start_s: float, end_s: float) -> np.ndarray:
+    """Return the strength of each pitch class within a span of time, float32 [12]."""
+    first, last = (round(time_s * pitch_classes.frame_rate_hz) for time_s in (start_s, end_s))
+    return pitch_classes.energy[max(0, first) : max(0, last)].sum(axis=0)
+
+
+def _lowest_strong_hz(frame: np.ndarray, pitch: np.ndarray, height: np.ndarray) -> float:
+    """Return the median over frames of the lowest partial that is within 20 dB of its frame's strongest."""
+    strongest = np.zeros(int(frame[-1]) + 1)
+    np.maximum.at(strongest, frame, height)
+    is_strong = (height > 0.1 * strongest[frame]) & (strongest[frame] > 0.1 * strongest.max())
+    lowest = np.full(len(strongest), np.inf)
+    np.minimum.at(lowest, frame[is_strong], pitch[is_strong])
+    return float(440 * 2 ** ((np.median(lowest[np.isfinite(lowest)]) - 69) / 12))
 
 
 def _lasting_energy(shape: tuple[int, ...], frame: np.ndarray, column: np.ndarray, height: np.ndarray) -> float:

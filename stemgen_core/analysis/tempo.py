@@ -125,4 +125,4 @@ def track_beats(envelope: OnsetEnvelope, bpm: float) -> np.ndarray:
         frame = int(previous[frame])
     times = np.array(beats[::-1], float)
     shifts = parabola_shift(onset, np.array(beats[::-1]))
-    return (times + shifts) / rate_hz
+    return np.maximum(0, envelope.first_frame_s + (times + shifts) / rate_hz)

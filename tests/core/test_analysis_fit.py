@@ -35,10 +35,17 @@ def test_a_true_pair_fits_and_a_stem_of_another_piece_does_not(seed: int) -> Non
 
     assert true.verdict == "good"
     assert wrong.verdict != "good"
-    assert true.onset_agreement is not None
-    assert true.onset_agreement > 0.6
-    assert wrong.onset_agreement is not None
-    assert wrong.onset_agreement < 0.4
+
+
+def test_random_pairs_lie_near_zero_and_true_pairs_near_one() -> None:
+    pieces = [random_piece(seed) for seed in range(8)]
+
+    true = [measure_fit(waveform(context), waveform(stem)) for context, stem, _ in pieces]
+    wrong = [measure_fit(waveform(pieces[i][0]), waveform(pieces[i - 1][1])) for i in range(8)]
+
+    for name in ("onset_agreement", "harmony_agreement"):
+        assert np.mean([getattr(report, name) for report in true]) > 0.8, name
+        assert np.mean([getattr(report, name) for report in wrong]) < 0.3, name
 
 
 @pytest.mark.parametrize("steps", [1, 3, 6, 8])
