@@ -49,10 +49,7 @@ _FAMILIES = (
 )
 
 INSTRUMENTS: tuple[Instrument, ...] = (
-    *(
-        Instrument(name, label, index, range(8 * index, 8 * index + 8))
-        for index, (name, label) in enumerate(_FAMILIES)
-    ),
+    *(Instrument(name, label, index, range(8 * index, 8 * index + 8)) for index, (name, label) in enumerate(_FAMILIES)),
     Instrument("drums", "Drums", 16, range(0), is_drums=True),
     Instrument("vocals", "Vocals", 17, range(0)),
 )

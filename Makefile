@@ -1,0 +1,75 @@
+# The commands of this repository; `make help` lists them.
+#
+# Settings, all optional:   make studio HOST=0.0.0.0 PORT=8000 DATA=/srv/stemgen
+#   HOST, PORT     where the studio listens          DATA         its sessions and sounds
+#   BUNDLE         folder of the model               PYTHON       a Python 3.11
+#   TORCH_INDEX    pip index to take torch from (the README says when)
+
+PYTHON ?= python3.11
+HOST ?= 127.0.0.1
+PORT ?= 7860
+DATA ?= $(CURDIR)/data
+BUNDLE ?= $(CURDIR)/models/bundle
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+TORCH := $(shell grep '^torch==' requirements.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help studio install install-dev test slow check fix system-tools corpus-tools
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22
+
+studio: install  ## install if need be and serve the studio at http://127.0.0.1:7860
+	@HOST=$(HOST) PORT=$(PORT) STEMGEN_DATA="$(DATA)" STEMGEN_BUNDLE="$(BUNDLE)" $(BIN)/python -m app
+
+install: $(VENV)/.installed  ## make .venv with all that the studio and `stemgen` need
+
+install-dev: $(VENV)/.installed-dev  ## add what tests, checks and training need
+
+test: install-dev system-tools  ## install what tests need and run them
+	$(BIN)/python -m pytest
+
+slow: install-dev system-tools  ## run the tests that take longer than 2 s
+	$(BIN)/python -m pytest -m slow
+
+check: install-dev  ## format, lint, types, import rule
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+fix: install-dev  ## format and repair what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+system-tools:  ## install ffmpeg, Chromium, FluidSynth and soundfonts with apt where they are missing (for tests)
+	@sh .ci/system-tools ffmpeg chromium fluidsynth soundfonts
+
+corpus-tools:  ## install FluidSynth and soundfonts with apt where they are missing (for `stemgen synthesize`)
+	@sh .ci/system-tools fluidsynth soundfonts
+
+# The stamps make a second start take seconds; they are older than the requirements when those change.
+$(VENV)/.installed: requirements.txt requirements-no-deps.txt pyproject.toml | $(BIN)/python
+ifneq ($(TORCH_INDEX),)
+	$(PIP) install --index-url "$(TORCH_INDEX)" "$(TORCH)"
+endif
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps -r requirements-no-deps.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+$(BIN)/python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "StemGen needs Python 3.11, and '$(PYTHON)' was not found. Install it, or say where it is: make studio PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "StemGen needs Python 3.11, and '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1). Say where a 3.11 is: make studio PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "'$(PYTHON)' could not make a virtual environment. On Debian and Ubuntu: apt install python3.11-venv" >&2; exit 1; }

@@ -1,0 +1,87 @@
+"""The audio family: EnCodec codes for both the context and the target, as in the paper."""
+
+import torch
+
+from stemgen_core.audio import resample
+from stemgen_core.codec.encodec import EncodecCodec
+from stemgen_core.codec.protocol import DecodedStem, LevelRule
+from stemgen_core.instruments import Instrument
+from stemgen_core.sound.level import PEAK_CEILING
+from stemgen_core.types import CodecSpec, Waveform
+
+
+class AudioTokens:
+    """Target codec and context codec in one: context and stem are codes of the same EnCodec.
+
+    Args:
+        codec: the EnCodec, bundled or published.
+    """
+
+    def __init__(self, codec: EncodecCodec) -> None:
+        self.codec = codec
+
+    @property
+    def spec(self) -> CodecSpec:
+        """The token layout."""
+        return self.codec.spec
+
+    @property
+    def name(self) -> str:
+        """The context's layout: the same as the target's."""
+        return self.codec.spec.name
+
+    @property
+    def num_features(self) -> None:
+        """None: the context is tokens."""
+        return None
+
+    def encode(self, context: Waveform, num_frames: int) -> torch.Tensor:
+        """Encode `num_frames` frames from the start of `context`, silence beyond its end.
+
+        Args:
+            context: one channel at the codec's rate; the caller resamples.
+            num_frames: T.
+
+        Returns:
+            int64 [K, T].
+
+        Raises:
+            ValueError: if the context has another rate or more channels.
+        """
+        spec = self.spec
+        if context.sample_rate_hz != spec.sample_rate_hz or context.num_channels != 1:
+            raise ValueError(
+                f"expected mono at {spec.sample_rate_hz} Hz, got {context.num_channels} channels "
+                f"at {context.sample_rate_hz} Hz"
+            )
+        length = num_frames * spec.hop_length
+        samples = context.samples[:, :length]
+        padded = torch.nn.functional.pad(samples, (0, length - samples.shape[1]))  # [1, T * hop]
+        return self.codec.encode(padded[None])[0]  # [1, K, T] -> [K, T]
+
+    def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
+        """Return all levels, coarse to fine: every instrument uses every code."""
+        return tuple(LevelRule(level) for level in range(self.spec.num_codebooks))
+
+    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+        """Turn codes into sound.
+
+        The codes themselves say what sounds and how loud; only peaks above -1 dBFS are brought down.
+
+        Args:
+            codes: int64 [K, T], values in [0, V).
+            instrument: not used, the codes hold the sound.
+            seed: not used, decoding has no choices.
+            context: the stem gets its rate and its number of audio samples.
+
+        Returns:
+            one channel, no notes.
+
+        Raises:
+            ValueError: if the codes are of another layout.
+        """
+        decoded = self.codec.decode(codes[None])[0]  # [K, T] -> [1, T * hop]
+        decoded = decoded * min(1.0, PEAK_CEILING / max(float(decoded.abs().max()), 1e-9))
+        stem = Waveform(decoded, self.spec.sample_rate_hz)
+        stem = resample(stem, context.sample_rate_hz, num_audio_samples=context.num_audio_samples)
+        return DecodedStem(stem, notes=None)

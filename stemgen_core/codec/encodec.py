@@ -1,0 +1,238 @@
+"""Audio tokens: audiocraft's EnCodec behind our codec interface, kept as safetensors + JSON."""
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from stemgen_core.codec.audiocraft_parts import load_audiocraft_parts
+from stemgen_core.errors import CheckpointError
+from stemgen_core.types import CodecSpec
+
+CONFIG_FILE = "encodec.json"
+WEIGHTS_FILE = "encodec.safetensors"
+MAX_CONFIG_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class EncodecConfig:
+    """Sizes of an EnCodec (SEANet encoder and decoder around a residual vector quantizer), mono.
+
+    Attributes:
+        sample_rate_hz: audio samples per second.
+        ratios: strides of the decoder from the latent outward; their product is the hop length.
+        num_filters: channels next to the audio; doubled at each stride.
+        latent_dim: channels of the quantized latent.
+        num_residual_layers: residual blocks per stride.
+        num_lstm_layers: recurrent layers next to the latent, 0 for none.
+        num_codebooks: K, coarse to fine.
+        codebook_size: V, entries per codebook.
+        ema_decay: how slowly the codebooks follow the encoder in training, 0..1.
+    """
+
+    sample_rate_hz: int = 32_000
+    ratios: tuple[int, ...] = (8, 5, 4, 4)
+    num_filters: int = 64
+    latent_dim: int = 128
+    num_residual_layers: int = 1
+    num_lstm_layers: int = 2
+    num_codebooks: int = 4
+    codebook_size: int = 2048
+    ema_decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: if a size is not positive or the sample rate is no multiple of the hop length.
+        """
+        sizes = (self.sample_rate_hz, *self.ratios, self.num_filters, self.latent_dim, self.num_codebooks)
+        if not self.ratios or min(sizes) < 1 or self.codebook_size < 2:
+            raise ValueError(f"sizes must be positive, got {self}")
+        if min(self.num_residual_layers, self.num_lstm_layers) < 0 or not 0 <= self.ema_decay < 1:
+            raise ValueError(f"layer counts must be >= 0 and ema_decay in [0, 1), got {self}")
+        if self.sample_rate_hz % self.hop_length:
+            raise ValueError(f"{self.sample_rate_hz} Hz is no multiple of the hop length {self.hop_length}")
+
+    @property
+    def hop_length(self) -> int:
+        """Audio samples per frame."""
+        return math.prod(self.ratios)
+
+    @property
+    def spec(self) -> CodecSpec:
+        """What a language model must know of this codec."""
+        return CodecSpec("encodec", self.sample_rate_hz, self.hop_length, self.num_codebooks, self.codebook_size)
+
+
+ENCODEC_PRESETS: dict[str, EncodecConfig] = {
+    # The paper's layout, the sizes of the published facebook/encodec_32khz.
+    "encodec_32khz": EncodecConfig(),
+    # The same tokens from a quarter of the width: what one short GPU leg or a long CPU leg can train.
+    "small": EncodecConfig(num_filters=16, num_lstm_layers=1),
+    # For tests: the same hop, next to no weights.
+    "tiny": EncodecConfig(num_filters=2, latent_dim=8, num_lstm_layers=0, num_codebooks=2, codebook_size=16),
+}
+
+
+class EncodecCodec:
+    """A codec between mono audio and codes.
+
+    Attributes:
+        config: sizes.
+        spec: the token layout.
+        model: audiocraft's `EncodecModel`, in evaluation mode; training changes its weights in place.
+    """
+
+    def __init__(self, config: EncodecConfig) -> None:
+        """Build the codec with random weights from torch's global random state."""
+        self.config = config
+        self.spec = config.spec
+        self.model = _build_model(config).eval()
+
+    @torch.no_grad()  # not inference_mode: its tensors could not be trained on
+    def encode(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Turn audio into codes.
+
+        Args:
+            waveform: float32 [B, 1, L] at `spec.sample_rate_hz`, full scale is +-1.
+
+        Returns:
+            int64 [B, K, T], T = ceil(L / hop_length), values in [0, V).
+
+        Raises:
+            ValueError: if the audio is not mono or empty.
+        """
+        if waveform.ndim != 3 or waveform.shape[1] != 1 or waveform.shape[2] == 0:
+            raise ValueError(f"waveform must be [B, 1, L] with L > 0, got {tuple(waveform.shape)}")
+        codes, _scale = self.model.encode(waveform)  # pyright: ignore[reportCallIssue]
+        return codes
+
+    @torch.no_grad()  # not inference_mode: its tensors could not be trained on
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Turn codes into audio.
+
+        Args:
+            codes: int64 [B, K, T], values in [0, V).
+
+        Returns:
+            float32 [B, 1, T * hop_length] at `spec.sample_rate_hz`.
+
+        Raises:
+            ValueError: if the codes are not of this codec's layout or hold the mask token.
+        """
+        if codes.ndim != 3 or codes.shape[1] != self.spec.num_codebooks or codes.shape[2] == 0:
+            raise ValueError(f"codes must be [B, {self.spec.num_codebooks}, T] with T > 0, got {tuple(codes.shape)}")
+        lowest, highest = int(codes.min()), int(codes.max())
+        if lowest < 0 or highest >= self.spec.codebook_size:
+            raise ValueError(f"codes must be in [0, {self.spec.codebook_size}), got {lowest}..{highest}")
+        return self.model.decode(codes)  # pyright: ignore[reportCallIssue]
+
+    def to(self, device: torch.device | str) -> "EncodecCodec":
+        """Move the weights to `device` and return this codec."""
+        self.model.to(device)
+        return self
+
+    def save(self, folder: Path) -> None:
+        """Write `encodec.json` and `encodec.safetensors` into `folder`, which is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
+        save_file(weights, folder / WEIGHTS_FILE)
+        (folder / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "EncodecCodec":
+        """Read a codec that `save` wrote.
+
+        Raises:
+            CheckpointError: if files are missing, damaged or don't fit each other.
+        """
+        config = _read_config(folder / CONFIG_FILE)
+        try:
+            weights = load_file(folder / WEIGHTS_FILE)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"The codec's weights cannot be read: {error}") from error
+        return cls.from_weights(config, weights)
+
+    @classmethod
+    def from_weights(cls, config: EncodecConfig, weights: Mapping[str, torch.Tensor]) -> "EncodecCodec":
+        """Build a codec from named tensors as audiocraft names them.
+
+        Raises:
+            CheckpointError: if names or shapes are not those of `config`.
+        """
+        codec = cls(config)
+        try:
+            codec.model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"The codec's weights do not fit its configuration: {error}") from error
+        return codec
+
+
+def config_from_json(values: Mapping[str, Any]) -> EncodecConfig:
+    """Build a configuration from parsed JSON.
+
+    Raises:
+        CheckpointError: if a field is unknown, missing, or out of range.
+    """
+    names = {field.name for field in fields(EncodecConfig)}
+    if set(values) != names:
+        raise CheckpointError(f"The codec's configuration has wrong fields: {sorted(set(values) ^ names)}")
+    try:
+        return EncodecConfig(**{**values, "ratios": tuple(values["ratios"])})
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"The codec's configuration is not usable: {error}") from error
+
+
+def _read_config(path: Path) -> EncodecConfig:
+    try:
+        with path.open("rb") as file:
+            values = json.loads(file.read(MAX_CONFIG_BYTES))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"The codec's configuration {path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"The codec's configuration {path} is not a JSON object")
+    return config_from_json(values)
+
+
+def _build_model(config: EncodecConfig) -> nn.Module:
+    parts = load_audiocraft_parts()
+    seanet = {
+        "channels": 1,
+        "dimension": config.latent_dim,
+        "n_filters": config.num_filters,
+        "n_residual_layers": config.num_residual_layers,
+        "ratios": list(config.ratios),
+        "lstm": config.num_lstm_layers,
+        "norm": "weight_norm",
+    }
+    with warnings.catch_warnings():
+        # audiocraft uses torch's older weight_norm, whose tensor names the published checkpoints have.
+        warnings.filterwarnings("ignore", message=r".*weight_norm. is deprecated", category=FutureWarning)
+        encoder, decoder = parts.SEANetEncoder(**seanet), parts.SEANetDecoder(**seanet)
+    quantizer = parts.ResidualVectorQuantizer(
+        dimension=config.latent_dim,
+        n_q=config.num_codebooks,
+        bins=config.codebook_size,
+        decay=config.ema_decay,
+        # Both are done by stemgen_core.training.codebook: audiocraft's first needs gigabytes at 2048 entries, and
+        # its second has no effect (docs/decisions/0001-audiocraft-without-its-dependencies.md).
+        kmeans_init=False,
+        threshold_ema_dead_code=0,
+    )
+    return parts.EncodecModel(
+        encoder,
+        decoder,
+        quantizer,
+        frame_rate=config.sample_rate_hz // config.hop_length,
+        sample_rate=config.sample_rate_hz,
+        channels=1,
+    )

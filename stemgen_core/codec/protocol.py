@@ -1,0 +1,80 @@
+"""What a codec family must offer, so that one model, one sampler and one generator serve all of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from stemgen_core.instruments import Instrument
+from stemgen_core.score import Note
+from stemgen_core.types import CodecSpec, Waveform
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRule:
+    """What a codec knows about a level before anything is sampled.
+
+    Attributes:
+        level: index k of the codebook.
+        allowed: bool [V], codes that make sense here; None = all.
+        settle: fills in codes of this level that follow from the coarser ones; None = nothing follows.
+    """
+
+    level: int
+    allowed: torch.Tensor | None = None
+    settle: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedStem:
+    """A stem as sound, and as notes where the family has notes."""
+
+    waveform: Waveform
+    notes: tuple[Note, ...] | None
+
+
+class TargetCodec(Protocol):
+    """Turns the codes that the language model writes into a stem."""
+
+    @property
+    def spec(self) -> CodecSpec:
+        """The token layout."""
+        ...
+
+    def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
+        """Return the levels that stems of `instrument` use, coarse to fine; all others are code 0."""
+        ...
+
+    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+        """Render codes to fit a context.
+
+        Args:
+            codes: int64 [K, T], values in [0, V).
+            instrument: what the stem is.
+            seed: chooses among the sounds of the instrument where the family has several.
+            context: the stem gets its rate, its number of audio samples and a level that suits it.
+        """
+        ...
+
+
+class ContextCodec(Protocol):
+    """Turns the mix that the model listens to into what its embedding reads, frame by frame."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the layout; a model refuses inputs of another name."""
+        ...
+
+    @property
+    def num_features(self) -> int | None:
+        """F for float features; None where the context is tokens of the target's codec."""
+        ...
+
+    def encode(self, context: Waveform, num_frames: int) -> torch.Tensor:
+        """Encode `num_frames` frames from the start of `context`, silence beyond its end.
+
+        Returns:
+            float32 [F, T] features, or int64 [K, T] codes.
+        """
+        ...

@@ -1,0 +1,111 @@
+"""The score family's target codec: codes to notes to sound."""
+
+from functools import cache
+
+import torch
+
+from stemgen_core.codec.protocol import DecodedStem, LevelRule
+from stemgen_core.codec.score_tokens import (
+    DRUM_SOUNDS,
+    EXPRESSION_LEVEL,
+    FIRST_HOLD,
+    FIRST_ONSET,
+    FIRST_STROKE,
+    NUM_STRENGTHS,
+    NUM_TIMINGS,
+    NUM_VELOCITIES,
+    REST,
+    SCORE_SPEC,
+    decode_notes,
+    levels_used,
+)
+from stemgen_core.instruments import Instrument
+from stemgen_core.score import crop_notes
+from stemgen_core.sound.playing import play_stem
+from stemgen_core.sound.soundfont import SoundfontPlayer
+from stemgen_core.types import CodecSpec, Waveform
+
+
+@cache
+def allowed_codes(instrument: Instrument, level: int) -> torch.Tensor:
+    """Return which codes make sense for an instrument at a level, bool [V]."""
+    allowed = torch.zeros(SCORE_SPEC.codebook_size, dtype=torch.bool)
+    allowed[REST] = True
+    if level == EXPRESSION_LEVEL:
+        allowed[1 : 1 + NUM_VELOCITIES * NUM_TIMINGS] = True
+    elif instrument.is_drums:
+        allowed[FIRST_STROKE : FIRST_STROKE + NUM_STRENGTHS * len(DRUM_SOUNDS[level])] = True
+    else:
+        allowed[FIRST_ONSET:FIRST_STROKE] = True
+    return allowed
+
+
+def settle_expression(codes: torch.Tensor, mask_token_id: int = SCORE_SPEC.mask_token_id) -> torch.Tensor:
+    """Write a rest on the expression level wherever no voice has an onset: there is nothing to express.
+
+    Args:
+        codes: int64 [B, K, T], voices without mask tokens.
+        mask_token_id: only frames with this code on the expression level are written.
+
+    Returns:
+        int64 [B, K, T], a copy.
+    """
+    voices = codes[:, :EXPRESSION_LEVEL]
+    is_onset = (voices >= FIRST_ONSET) & (voices < FIRST_HOLD) | (voices >= FIRST_STROKE)
+    settled = codes.clone()
+    row = settled[:, EXPRESSION_LEVEL]
+    row[(row == mask_token_id) & ~is_onset.any(1)] = REST
+    return settled
+
+
+@cache
+def score_rules(instrument: Instrument) -> tuple[LevelRule, ...]:
+    """Return the levels that stems of `instrument` use, with the codes that make sense there."""
+    return tuple(
+        LevelRule(
+            level,
+            allowed_codes(instrument, level),
+            settle_expression if level == EXPRESSION_LEVEL else None,
+        )
+        for level in levels_used(instrument)
+    )
+
+
+class ScoreCodec:
+    """Plays score tokens on a soundfont.
+
+    Args:
+        player: has the sounds of `stemgen_core.sound.programs`.
+    """
+
+    spec: CodecSpec = SCORE_SPEC
+
+    def __init__(self, player: SoundfontPlayer) -> None:
+        self._player = player
+
+    def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
+        """Return the levels that stems of `instrument` use, coarse to fine; all others are rest."""
+        return score_rules(instrument)
+
+    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+        """Play codes.
+
+        Args:
+            codes: int64 [K, T], values in [0, V).
+            instrument: what plays.
+            seed: chooses among its sounds.
+            context: the stem gets its rate, its number of audio samples and a level that suits it.
+
+        Returns:
+            Stereo audio and the notes that end up within it.
+        """
+        notes = crop_notes(decode_notes(codes, instrument), 0.0, context.duration_s)
+        samples = play_stem(
+            self._player,
+            notes,
+            instrument=instrument.name,
+            seed=seed,
+            context=context.samples.numpy(),
+            sample_rate_hz=context.sample_rate_hz,
+        )
+        return DecodedStem(Waveform(torch.from_numpy(samples), context.sample_rate_hz), tuple(notes))

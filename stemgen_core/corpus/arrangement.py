@@ -1,0 +1,184 @@
+"""A whole piece from one seed: who plays, what, and when."""
+
+import math
+import random
+
+from stemgen_core.corpus import bass, comping, drums, melody
+from stemgen_core.corpus.clock import METERS, BeatClock
+from stemgen_core.corpus.genre import Genre
+from stemgen_core.corpus.genre_table import GENRES, choose_genre
+from stemgen_core.corpus.palette import COLOURS
+from stemgen_core.corpus.performance import limit_polyphony, perform
+from stemgen_core.corpus.piece import ChordSpan, Piece, StemScore
+from stemgen_core.corpus.plan import Event, Plan, draw_plan
+
+GENERATOR_VERSION = 1
+MAX_VOICES = 5
+_MAX_SILENCE_S = 9.0
+_LEAST_PARTS, _MAX_PARTS = (2, 3, 3, 4), 5
+_COLOUR_CHANCE = 0.4
+_REST_CHANCE = {"drums": 0.04, "bass": 0.05}
+
+
+def _draw_clock(genre: Genre, rng: random.Random) -> BeatClock:
+    meter = METERS[genre.meter]
+    has_drift = genre.timing_ms > 2 and rng.random() < 0.3
+    start_step = 0.0
+    if rng.random() < 0.5:
+        start_step = rng.uniform(0, meter.steps_per_bar)
+    elif rng.random() < 0.5:
+        start_step = -rng.uniform(0, 0.3) * meter.steps_per_beat
+    return BeatClock(
+        meter,
+        tempo_bpm=rng.uniform(*genre.tempo_bpm),
+        swing=rng.uniform(*genre.swing),
+        swing_steps=genre.swing_steps,
+        start_step=start_step,
+        drift_s=rng.uniform(0.005, 0.02) if has_drift else 0.0,
+        drift_period_s=rng.uniform(8, 16),
+        drift_phase=rng.uniform(0, 2 * math.pi),
+    )
+
+
+def _choose_parts(genre: Genre, rng: random.Random) -> list[tuple[str, str, int]]:
+    """Return (instrument, style, program) of the chairs that are taken, two to five."""
+    taken = [part for part in genre.parts if rng.random() < part.chance]
+    free = [part for part in genre.parts if part not in taken]
+    rng.shuffle(free)
+    least = rng.choice(_LEAST_PARTS)
+    while len(taken) < least and free:
+        taken.append(free.pop())
+    if rng.random() < _COLOUR_CHANCE:
+        taken.insert(1, rng.choice(COLOURS))
+    taken = taken[:1] + rng.sample(taken[1:], min(len(taken) - 1, _MAX_PARTS - 1))
+    chosen = []
+    for part in taken:
+        instrument, programs = rng.choice(part.options)
+        style = rng.choice(part.styles)
+        if style in melody.STYLES and any(other in ("melody", style) for _, other, _ in chosen):
+            fallback = [name for name in part.styles if name in comping.STYLES]
+            style = rng.choice(fallback or ["line"])
+        chosen.append((instrument, style, rng.choice(programs)))
+    return chosen
+
+
+def _drop_sections(plan: Plan, events: list[Event], step_s: float, chance: float, rng: random.Random) -> list[Event]:
+    """Let a part rest for a section now and then, never long."""
+    steps = plan.meter.steps_per_bar
+    resting, num_sections = set(), len(plan.sections)
+    for index, section in enumerate(plan.sections):
+        length_s = (section.end_bar - section.start_bar) * steps * step_s
+        if num_sections > 1 and index - 1 not in resting and length_s <= _MAX_SILENCE_S and rng.random() < chance:
+            resting.add(index)
+    bars = {bar for index in resting for bar in range(plan.sections[index].start_bar, plan.sections[index].end_bar)}
+    return [event for event in events if int(event.step // steps) not in bars]
+
+
+def _shape(plan: Plan, events: list[Event]) -> list[Event]:
+    """Scale velocities by the energy of the section."""
+    energies = {bar: section.energy for section in plan.sections for bar in range(section.start_bar, section.end_bar)}
+    steps = plan.meter.steps_per_bar
+    last = plan.num_bars - 1
+    return [
+        Event(
+            e.step,
+            e.length,
+            e.pitch,
+            round(e.velocity * (0.8 + 0.25 * energies[min(last, int(e.step // steps))])),
+            e.delay_ms,
+        )
+        for e in events
+    ]
+
+
+def _write_stems(plan: Plan, seed: int) -> list[tuple[str, str, int, list[Event]]]:
+    """Return (instrument, style, program, events) of each stem; each part has its own stream of chance."""
+    genre = plan.genre
+    rng = random.Random(f"{seed}:band")
+    drum_part = drums.write_drums(plan, random.Random(f"{seed}:drums"))
+    stems = []
+    if rng.random() < genre.drums_chance:
+        stems.append(("drums", "groove", rng.choice(genre.kits), list(drum_part.events)))
+    if rng.random() < 0.96:
+        style = rng.choice(genre.bass_styles)
+        line = bass.write_bass(plan, style, drum_part.kick_steps, random.Random(f"{seed}:bass"))
+        stems.append(("bass", style, rng.choice(genre.bass_programs), line))
+    for number, (instrument, style, program) in enumerate(_choose_parts(genre, rng)):
+        part_rng = random.Random(f"{seed}:part{number}")
+        if style in melody.STYLES:
+            events = melody.write_melody(plan, style, melody.REGISTERS[instrument], part_rng)
+        else:
+            events = comping.write_comping(plan, style, comping.REGISTERS[instrument], part_rng)
+        stems.append((instrument, style, program, events))
+    return stems
+
+
+def compose_piece(seed: int, duration_s: float = 24.0) -> Piece:
+    """Compose a piece; the same arguments and generator version give the same piece.
+
+    Args:
+        seed: any integer.
+        duration_s: length of the audio, seconds, > 0.
+
+    Raises:
+        ValueError: if `duration_s` is not positive.
+    """
+    if duration_s <= 0:
+        raise ValueError(f"duration_s must be > 0, got {duration_s}")
+    rng = random.Random(f"{seed}:piece")
+    name = choose_genre(rng)
+    genre = GENRES[name]
+    clock = _draw_clock(genre, rng)
+    bar_s = clock.step_s * clock.meter.steps_per_bar
+    plan = draw_plan(genre, math.ceil(duration_s / bar_s) + 2, rng)
+    timing_ms = genre.timing_ms * rng.uniform(0.3, 1.2)
+    stems, names = [], set()
+    for instrument, style, program, events in _write_stems(plan, seed):
+        stem_rng = random.Random(f"{seed}:{len(stems)}:performance")
+        is_drums = instrument == "drums"
+        events = _drop_sections(plan, events, clock.step_s, _REST_CHANCE.get(instrument, 0.12), stem_rng)
+        notes = perform(
+            _shape(plan, events),
+            clock,
+            duration_s=duration_s,
+            timing_ms=timing_ms,
+            lag_ms=stem_rng.uniform(-0.5, 1.0) * timing_ms,
+            is_drums=is_drums,
+            rng=stem_rng,
+        )
+        if not is_drums:
+            notes = tuple(limit_polyphony(notes, 1 if style in melody.STYLES or instrument == "bass" else MAX_VOICES))
+        if not notes:
+            continue
+        label = instrument
+        while label in names:
+            label = f"{instrument}-{int(label.rpartition('-')[2]) + 1 if '-' in label else 2}"
+        names.add(label)
+        stems.append(StemScore(label, instrument, program, notes, style))
+    return Piece(
+        seed=seed,
+        genre=name,
+        tempo_bpm=clock.tempo_bpm,
+        beats_per_bar=clock.meter.beats_per_bar,
+        key_pitch_class=plan.key_pitch_class,
+        mode=plan.mode,
+        chords=_chord_spans(plan, clock, duration_s),
+        beat_times_s=_grid_times(plan, clock, clock.meter.steps_per_beat, duration_s),
+        downbeat_times_s=_grid_times(plan, clock, clock.meter.steps_per_bar, duration_s),
+        stems=tuple(stems),
+        duration_s=duration_s,
+    )
+
+
+def _grid_times(plan: Plan, clock: BeatClock, stride: int, duration_s: float) -> tuple[float, ...]:
+    times = [clock.time_s(step) for step in range(0, plan.num_bars * plan.meter.steps_per_bar, stride)]
+    return tuple(time_s for time_s in times if 0 <= time_s < duration_s)
+
+
+def _chord_spans(plan: Plan, clock: BeatClock, duration_s: float) -> tuple[ChordSpan, ...]:
+    spans = []
+    for spot in plan.spots:
+        start_s, end_s = max(0.0, clock.time_s(spot.start_step)), min(duration_s, clock.time_s(spot.end_step))
+        if end_s > start_s:
+            spans.append(ChordSpan(start_s, end_s, spot.chord.root, spot.chord.quality, spot.chord.pitch_classes))
+    return tuple(spans)

@@ -1,0 +1,232 @@
+"""A corpus on disk: a manifest, and for each piece its score and its stems' audio.
+
+Layout (docs/decisions/0003-corpus-storage.md):
+
+    manifest.json            format, generator version, seed, counts, rates
+    pieces/000123.json       the piece
+    pieces/000123.npy        int16 [S, L], memory-mappable, stems in the piece's order
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from stemgen_core.corpus.arrangement import GENERATOR_VERSION, compose_piece
+from stemgen_core.corpus.piece import Piece, piece_from_json, piece_to_json
+from stemgen_core.corpus.render import SAMPLE_RATE_HZ, render_piece
+from stemgen_core.errors import InvalidRequestError
+
+FORMAT_VERSION = 1
+HELDOUT_EVERY = 20
+MIN_SECONDS = 1.0
+Split = Literal["train", "heldout"]
+
+_MANIFEST = "manifest.json"
+
+
+def split_of(index: int) -> Split:
+    """Return the split of a piece: every 20th is held out, whatever the size of the corpus."""
+    return "heldout" if index % HELDOUT_EVERY == HELDOUT_EVERY - 1 else "train"
+
+
+def seed_of(corpus_seed: int, index: int) -> int:
+    """Return the seed of a piece; corpora of different seeds share no piece."""
+    return corpus_seed * 1_000_003 + index
+
+
+@dataclass(frozen=True)
+class CorpusPiece:
+    """A piece on disk; score and audio are read when asked for.
+
+    Attributes:
+        index: number in the corpus.
+        folder: where its files are.
+    """
+
+    index: int
+    folder: Path
+
+    @property
+    def split(self) -> Split:
+        """Which split the piece belongs to."""
+        return split_of(self.index)
+
+    @cached_property
+    def piece(self) -> Piece:
+        """The score."""
+        return piece_from_json(json.loads(_score_path(self.folder, self.index).read_text()))
+
+    @cached_property
+    def audio(self) -> npt.NDArray[np.int16]:
+        """Stems, int16 [S, L] at the corpus's rate, memory-mapped."""
+        return np.load(_audio_path(self.folder, self.index), mmap_mode="r")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """An opened corpus folder.
+
+    Attributes:
+        folder: where it is.
+        manifest: what `manifest.json` says.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Corpus":
+        """Open a corpus, finished or still growing.
+
+        Raises:
+            InvalidRequestError: if the folder is no corpus or of another format.
+        """
+        path = folder / _MANIFEST
+        if not path.exists():
+            raise InvalidRequestError(
+                f"{folder} is no corpus: it has no {_MANIFEST}. Make one with `stemgen synthesize`."
+            )
+        manifest = json.loads(path.read_text())
+        if manifest["format_version"] != FORMAT_VERSION:
+            raise InvalidRequestError(
+                f"{folder} has corpus format {manifest['format_version']}, this version reads {FORMAT_VERSION}."
+                " Make it again with `stemgen synthesize`."
+            )
+        return cls(folder, manifest)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Audio samples per second."""
+        return self.manifest["sample_rate_hz"]
+
+    def pieces(self, split: Split | None = None) -> list[CorpusPiece]:
+        """Return the finished pieces of a split, or all, by index."""
+        indices = range(self.manifest["num_pieces"])
+        return [
+            CorpusPiece(index, self.folder)
+            for index in indices
+            if (split is None or split_of(index) == split) and _is_finished(self.folder, index)
+        ]
+
+
+def _score_path(folder: Path, index: int) -> Path:
+    return folder / "pieces" / f"{index:06d}.json"
+
+
+def _audio_path(folder: Path, index: int) -> Path:
+    return folder / "pieces" / f"{index:06d}.npy"
+
+
+def _is_finished(folder: Path, index: int) -> bool:
+    """Whether a piece is whole; the score is written last."""
+    return _score_path(folder, index).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    folder: Path
+    index: int
+    seed: int
+    duration_s: float
+
+
+def _make_piece(task: _Task) -> int:
+    """Compose, render and write one piece; returns its index."""
+    piece = compose_piece(task.seed, task.duration_s)
+    audio = render_piece(piece, is_heldout=split_of(task.index) == "heldout")
+    pcm = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
+    audio_path, score_path = _audio_path(task.folder, task.index), _score_path(task.folder, task.index)
+    part = audio_path.with_suffix(f".part{os.getpid()}")
+    with part.open("wb") as file:
+        np.save(file, pcm)
+    part.rename(audio_path)
+    part.write_text(json.dumps(piece_to_json(piece), separators=(",", ":")))
+    part.rename(score_path)
+    return task.index
+
+
+def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest; a corpus may grow by pieces but never change its seed or kind."""
+    path = folder / _MANIFEST
+    if path.exists():
+        existing = json.loads(path.read_text())
+        different = [name for name in manifest if name != "num_pieces" and existing.get(name) != manifest[name]]
+        if different:
+            raise InvalidRequestError(
+                f"{folder} holds another corpus ({', '.join(different)} differ). Choose another folder or delete it."
+            )
+        manifest = {**manifest, "num_pieces": max(manifest["num_pieces"], existing["num_pieces"])}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(manifest, indent=1))
+    part.rename(path)
+
+
+def synthesize_corpus(
+    folder: Path,
+    *,
+    num_pieces: int,
+    seed: int,
+    duration_s: float = 24.0,
+    num_processes: int = 1,
+    report_progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
+    """Make a corpus, or finish one that was begun with the same arguments.
+
+    Args:
+        folder: made if it isn't there.
+        num_pieces: how many in all; a corpus may be enlarged later.
+        seed: which corpus.
+        duration_s: length of each piece, at least 1 s.
+        num_processes: 1 renders in this process.
+        report_progress: called with finished and wanted pieces after each.
+
+    Raises:
+        InvalidRequestError: if an argument is out of range or the folder holds another corpus.
+        MissingDependencyError: if FluidSynth, a font or pedalboard is not there.
+    """
+    if num_pieces < 1 or num_processes < 1 or duration_s < MIN_SECONDS:
+        raise InvalidRequestError(
+            f"A corpus needs 1 piece, 1 process and {MIN_SECONDS:g} s or more,"
+            f" got {num_pieces}, {num_processes} and {duration_s:g}."
+        )
+    (folder / "pieces").mkdir(parents=True, exist_ok=True)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "generator_version": GENERATOR_VERSION,
+        "seed": seed,
+        "num_pieces": num_pieces,
+        "duration_s": duration_s,
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "heldout_every": HELDOUT_EVERY,
+    }
+    _write_manifest(folder, manifest)
+    tasks = [
+        _Task(folder, index, seed_of(seed, index), duration_s)
+        for index in range(num_pieces)
+        if not _is_finished(folder, index)
+    ]
+    num_done = num_pieces - len(tasks)
+    if report_progress is not None:
+        report_progress(num_done, num_pieces)
+    if num_processes == 1:
+        results = map(_make_piece, tasks)
+        _drain(results, num_done, num_pieces, report_progress)
+    else:
+        # Spawned, not forked: a forked child would share the parent's synth and its threads.
+        with multiprocessing.get_context("spawn").Pool(num_processes) as pool:
+            _drain(pool.imap_unordered(_make_piece, tasks), num_done, num_pieces, report_progress)
+    return Corpus.open(folder)
+
+
+def _drain(results: Any, num_done: int, num_pieces: int, report_progress: Callable[[int, int], None] | None) -> None:
+    for number, _ in enumerate(results, start=num_done + 1):
+        if report_progress is not None:
+            report_progress(number, num_pieces)

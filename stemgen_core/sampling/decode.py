@@ -1,0 +1,184 @@
+"""From a hidden grid of codes to a generated one, level by level, coarse to fine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from stemgen_core.codec.protocol import LevelRule
+from stemgen_core.conditioning import CONTEXT_SOURCE
+from stemgen_core.errors import GenerationCancelledError
+from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, plan_branches
+from stemgen_core.sampling.ranking import keep_best, rank_frames
+from stemgen_core.sampling.schedule import frames_to_keep
+from stemgen_core.sampling.settings import SamplingSettings
+
+
+@dataclass(slots=True)
+class DecodingProgress:
+    """Counts steps, reports them and passes on a request to stop.
+
+    Attributes:
+        num_steps: steps to come in all.
+        report: called with the share done, 0..1, after each step.
+        should_stop: asked before each step.
+    """
+
+    num_steps: int
+    report: Callable[[float], None] | None = None
+    should_stop: Callable[[], bool] | None = None
+    num_done: int = field(default=0, init=False)
+
+    def check(self) -> None:
+        """Raise GenerationCancelledError if the caller wants to stop."""
+        if self.should_stop is not None and self.should_stop():
+            raise GenerationCancelledError("The generation was cancelled.")
+
+    def advance(self, num_steps: int = 1) -> None:
+        """Count finished steps and report."""
+        self.num_done += num_steps
+        if self.report is not None:
+            self.report(min(self.num_done / self.num_steps, 1.0))
+
+
+@torch.inference_mode()
+def decode_codes(
+    model: StemTransformer,
+    context: torch.Tensor,
+    known: torch.Tensor,
+    conditions: Mapping[str, torch.Tensor],
+    *,
+    rules: Sequence[LevelRule],
+    settings: SamplingSettings,
+    rngs: Sequence[torch.Generator],
+    progress: DecodingProgress,
+) -> torch.Tensor:
+    """Generate the hidden codes.
+
+    Args:
+        model: in evaluation mode.
+        context: float [B, F, T] features or int64 [B, K, T] codes.
+        known: int64 [B, K, T], the mask token where to generate; everything else stays.
+        conditions: per field int64 [B], the value or the field's `absent_id`.
+        rules: the levels to generate, coarse to fine; other levels must be known.
+        settings: how.
+        rngs: one source of randomness per item, so that an item doesn't depend on its batch.
+        progress: for reports and cancelling.
+
+    Returns:
+        int64 [B, K, T] without mask tokens on the levels of `rules`.
+
+    Raises:
+        GenerationCancelledError: if the caller asked to stop.
+        ValueError: if there are not as many generators as items.
+
+    Source: StemGen (arXiv:2312.08723), sampling.
+    """
+    if len(rngs) != known.shape[0]:
+        raise ValueError(f"got {len(rngs)} generators for {known.shape[0]} items")
+    codes = known.clone()
+    for index, rule in enumerate(rules):
+        if rule.settle is not None:
+            codes = rule.settle(codes)
+        is_guided = index < settings.num_guided_levels
+        passes = _Passes(model, context, conditions, _branches(model, settings if is_guided else None))
+        _decode_level(passes, codes, rule, settings, settings.steps_at(index), rngs, progress)
+    return codes
+
+
+def _branches(model: StemTransformer, settings: SamplingSettings | None) -> list[GuidanceBranch]:
+    scales = {CONTEXT_SOURCE: 1.0} | {field.name: 1.0 for field in model.config.fields}
+    if settings is None:
+        return plan_branches(scales, is_joint=True)
+    scales[CONTEXT_SOURCE] = settings.context_guidance_scale
+    scales["instrument"] = settings.instrument_guidance_scale
+    return plan_branches(scales, is_joint=settings.has_joint_guidance)
+
+
+@dataclass(frozen=True, slots=True)
+class _Passes:
+    """The model with fixed inputs: one call runs all branches of the guidance as one batch."""
+
+    model: StemTransformer
+    context: torch.Tensor
+    conditions: Mapping[str, torch.Tensor]
+    branches: list[GuidanceBranch]
+
+    def __call__(self, codes: torch.Tensor, is_masked: torch.Tensor, level: int) -> torch.Tensor:
+        """Return guided log-probabilities of the masked frames, [M, V], items in order."""
+        batch_size, num_branches = codes.shape[0], len(self.branches)
+        conditions = {}
+        for condition in self.model.config.fields:
+            given = self.conditions[condition.name]
+            absent = torch.full_like(given, condition.absent_id)
+            conditions[condition.name] = torch.cat(
+                [given if condition.name in branch.visible else absent for branch in self.branches]
+            )
+        has_context = torch.tensor([CONTEXT_SOURCE in branch.visible for branch in self.branches], device=codes.device)
+        hidden = self.model(
+            torch.cat([self.context] * num_branches),
+            torch.cat([codes] * num_branches),
+            conditions,
+            has_context.repeat_interleave(batch_size),
+        )  # [branches * B, T, D]
+        # Only the hidden frames need scores: the head is the widest layer.
+        wanted = hidden.unflatten(0, (num_branches, batch_size))[:, is_masked]  # [branches, M, D]
+        return combine_logits(list(self.model.logits(wanted, level)), self.branches)
+
+
+def _decode_level(
+    passes: _Passes,
+    codes: torch.Tensor,
+    rule: LevelRule,
+    settings: SamplingSettings,
+    num_steps: int,
+    rngs: Sequence[torch.Generator],
+    progress: DecodingProgress,
+) -> None:
+    """Generate the hidden codes of one level in place."""
+    mask_token_id = passes.model.config.spec.mask_token_id
+    row = codes[:, rule.level]  # [B, T], a view
+    plans = [frames_to_keep(int(item.sum()), num_steps) for item in row == mask_token_id]
+    for step in range(num_steps):
+        progress.check()
+        is_masked = row == mask_token_id  # [B, T]
+        num_to_keep = torch.tensor([plan[step] if step < len(plan) else 0 for plan in plans])
+        if not is_masked.any():
+            progress.advance(num_steps - step)
+            return
+        scores = passes(codes, is_masked, rule.level)  # [M, V]
+        if rule.allowed is not None:
+            scores = scores.masked_fill(~rule.allowed, -torch.inf)
+        draws = torch.stack([torch.rand(2, row.shape[1], generator=rng) for rng in rngs])  # [B, 2, T]
+        sampled, confidence = sample_codes(scores, draws[:, 0][is_masked], settings.temperature)
+        ranking = rank_frames(
+            torch.zeros(row.shape).masked_scatter(is_masked, confidence),
+            draws[:, 1],
+            confidence_weight=settings.confidence_weight,
+            causal_bias=settings.causal_bias,
+            noise_weight=settings.noise_weight,
+        )
+        is_kept = keep_best(ranking, is_masked, num_to_keep)
+        candidates = row.masked_scatter(is_masked, sampled)
+        row.copy_(torch.where(is_kept, candidates, row))
+        progress.advance()
+
+
+def sample_codes(scores: torch.Tensor, draws: torch.Tensor, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sample by the inverse of the cumulative distribution: one uniform number per frame, no multinomial.
+
+    Args:
+        scores: float [M, V], log-probabilities up to a constant; -inf = impossible.
+        draws: float [M], uniform in [0, 1).
+        temperature: > 0.
+
+    Returns:
+        Codes, int64 [M]; and their probability before temperature, float [M], which ranking must use: a low temperature
+        would make every frame look sure.
+    """
+    cumulative = (scores / temperature).softmax(-1).cumsum(-1)  # [M, V]
+    # Scaled by the last value, which rounding leaves a little off 1, so that no draw falls behind the end.
+    sampled = torch.searchsorted(cumulative, (draws * cumulative[:, -1])[:, None], right=True)[:, 0]
+    confidence = scores.softmax(-1).gather(-1, sampled[:, None])[:, 0]
+    return sampled, confidence

@@ -1,0 +1,132 @@
+"""A quick listening score for training: does what the model writes fit the piece it heard? Notes against the score.
+
+The full evaluation works on audio and lives in `stemgen_core.evaluation`; this one needs no rendering, so that training
+can stop by it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from stemgen_core.codec.score_codec import score_rules
+from stemgen_core.codec.score_tokens import FRAME_RATE_HZ, REST, SCORE_SPEC, decode_notes, levels_used
+from stemgen_core.corpus.piece import Piece
+from stemgen_core.corpus.storage import CorpusPiece
+from stemgen_core.instruments import Instrument, find_instrument
+from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.sampling.decode import DecodingProgress, decode_codes
+from stemgen_core.sampling.settings import SamplingSettings
+from stemgen_core.score import Note
+from stemgen_core.training.examples import ExampleBatch
+
+HIT_TOLERANCE_S = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningScore:
+    """Means over generated stems.
+
+    Attributes:
+        chord_share: share of the sounding time of pitched stems on tones of the chord, 0..1.
+        other_chord_share: the same against the chords of another piece: what chance gives.
+        onset_hits: share of the stem's onsets within 30 ms of an onset of some true stem of the piece, 0..1.
+        other_onset_hits: the same against another piece: what chance gives.
+        note_rate_ratio: generated notes per true note.
+    """
+
+    chord_share: float
+    other_chord_share: float
+    onset_hits: float
+    other_onset_hits: float
+    note_rate_ratio: float
+
+    @property
+    def total(self) -> float:
+        """One number to stop by: how far above chance harmony and rhythm are together."""
+        return (self.chord_share - self.other_chord_share) + (self.onset_hits - self.other_onset_hits)
+
+
+def score_listening(
+    model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch], settings: SamplingSettings
+) -> ListeningScore:
+    """Generate the target of every example from a fully hidden start and compare with the pieces."""
+    chord, other_chord, hits, other_hits, ratios = [], [], [], [], []
+    for number, batch in enumerate(batches):
+        for item, place in enumerate(batch.places):
+            piece = pieces[place.piece].piece
+            instrument = find_instrument(piece.stems[place.stem].instrument)
+            notes = _generate(model, batch, item, instrument, settings, seed=1_000 * number + item)
+            start_s, num_frames = place.start_frame / FRAME_RATE_HZ, batch.codes.shape[2]
+            other = batch.places[(item + 1) % len(batch.places)]
+            other_piece = pieces[other.piece].piece
+            other_start_s = other.start_frame / FRAME_RATE_HZ
+            if notes and not instrument.is_drums:
+                chord.append(_chord_share(notes, piece, start_s))
+                other_chord.append(_chord_share(notes, other_piece, other_start_s))
+            if notes:
+                hits.append(_onset_hits(notes, piece, start_s))
+                other_hits.append(_onset_hits(notes, other_piece, other_start_s))
+            ratios.append(len(notes) / max(1, _count_notes(piece, place.stem, start_s, num_frames / FRAME_RATE_HZ)))
+    return ListeningScore(
+        chord_share=_mean(chord),
+        other_chord_share=_mean(other_chord),
+        onset_hits=_mean(hits),
+        other_onset_hits=_mean(other_hits),
+        note_rate_ratio=float(np.median(ratios)) if ratios else 0.0,
+    )
+
+
+def _generate(
+    model: StemTransformer,
+    batch: ExampleBatch,
+    item: int,
+    instrument: Instrument,
+    settings: SamplingSettings,
+    seed: int,
+) -> list[Note]:
+    known = torch.full((1, *batch.codes.shape[1:]), REST)
+    for level in levels_used(instrument):
+        known[:, level] = SCORE_SPEC.mask_token_id
+    rules = score_rules(instrument)
+    num_steps = sum(settings.steps_at(index) for index in range(len(rules)))
+    codes = decode_codes(
+        model,
+        batch.context[item : item + 1],
+        known,
+        {"instrument": batch.instrument[item : item + 1]},
+        rules=rules,
+        settings=settings,
+        rngs=[torch.Generator().manual_seed(seed)],
+        progress=DecodingProgress(num_steps),
+    )
+    return decode_notes(codes[0], instrument)
+
+
+def _chord_share(notes: Sequence[Note], piece: Piece, start_s: float) -> float:
+    """Share of the sounding time on chord tones of the moment, 0..1."""
+    on_chord = total = 0.0
+    for note in notes:
+        for chord in piece.chords:
+            shared_s = min(note.end_s + start_s, chord.end_s) - max(note.start_s + start_s, chord.start_s)
+            if shared_s > 0:
+                total += shared_s
+                on_chord += shared_s * (note.pitch % 12 in chord.pitch_classes)
+    return on_chord / total if total else 0.0
+
+
+def _onset_hits(notes: Sequence[Note], piece: Piece, start_s: float) -> float:
+    """Share of the onsets that some stem of the piece shares, 0..1."""
+    onsets = np.array([note.start_s + start_s for note in notes])
+    played = np.unique([note.start_s for stem in piece.stems for note in stem.notes])
+    nearest = np.abs(onsets[:, None] - played[None, :]).min(1)
+    return float((nearest <= HIT_TOLERANCE_S).mean())
+
+
+def _count_notes(piece: Piece, stem: int, start_s: float, duration_s: float) -> int:
+    return sum(start_s <= note.start_s < start_s + duration_s for note in piece.stems[stem].notes)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else 0.0
