@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ from app.examples import load_examples
 from app.model_shelf import Generator, ModelShelf
 from app.services import Studio
 from app.settings import Settings
-from app.sounds import SoundFiles, SoundShelf
+from app.sounds import MIN_CONTEXT_S, SoundFiles, SoundShelf, read_kept
 from app.worker import GenerationWorker
 from sessions.errors import SessionError
 from sessions.store import SessionStore, open_store
-from stemgen_core.audio import mix_waveforms, read_audio, write_flac
+from stemgen_core.audio import DecodingLimits, mix_waveforms, read_audio, write_flac
 from stemgen_core.generator import StemGenerator
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SECRET_NAME = "browser.secret"  # noqa: S105 (a file's name)
+SECRET_NAME = "browser.secret"
 
 
 def build_studio(
@@ -37,7 +38,9 @@ def build_studio(
         store: opened on the data folder of `settings`.
         load_generator: returns the model; None loads the bundle of `settings`.
     """
-    sounds = SoundShelf(store.blobs, SoundFiles(read_audio, read_audio, write_flac, mix_waveforms))
+    limits = DecodingLimits(max_duration_s=settings.max_context_s, min_duration_s=MIN_CONTEXT_S)
+    files = SoundFiles(partial(read_audio, limits=limits), read_kept, write_flac, mix_waveforms)
+    sounds = SoundShelf(store.blobs, files)
     return Studio(
         store=store,
         sounds=sounds,
@@ -96,6 +99,6 @@ def main() -> int:
             finally:
                 studio.worker.close()
     except (StudioError, SessionError) as error:
-        log.error("%s", error)  # noqa: TRY400 (the message says all; a traceback would bury it)
+        log.error("%s", error)
         return 1
     return 0

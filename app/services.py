@@ -6,9 +6,10 @@ found. So an id that the page sends may be anybody's: it is harmless until the s
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from app.examples import Example
 from app.model_shelf import Generator, ModelShelf
@@ -311,6 +312,5 @@ def _check_order(order: StemOrder, generator: Generator) -> None:
 
 def _settings_from_json(stored: Mapping[str, object]) -> SamplingSettings:
     """Read settings as a turn keeps them; JSON has no tuples."""
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
-    return SamplingSettings(**values)  # pyright: ignore[reportArgumentType]
-
+    num_steps = cast(Sequence[int], stored["num_steps"])
+    return SamplingSettings(**{**stored, "num_steps": tuple(num_steps)})  # pyright: ignore[reportArgumentType]

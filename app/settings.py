@@ -26,7 +26,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     data_path: Path = REPOSITORY / "data"
-    bundle_path: Path = REPOSITORY / "models" / "bundle"
+    bundle_path: Path = REPOSITORY / "bundle"
     max_upload_mb: int = 50
     max_context_s: int = 120
 

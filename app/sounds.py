@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import soundfile
+import torch
+
 from sessions.blobs import BlobStore
 from sessions.tree import AudioRef, Node, mix_nodes
 from stemgen_core.errors import AudioFormatError
@@ -33,6 +36,15 @@ class SoundFiles:
     mix: Callable[[Sequence[Waveform]], Waveform]
 
 
+def read_kept(path: Path) -> Waveform:
+    """Read a file that this program wrote.
+
+    Unlike what users bring it needs no guard, and it may well be silent: a model may have chosen to rest.
+    """
+    samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    return Waveform(torch.from_numpy(samples.T.copy()), int(sample_rate_hz))  # [L, C] -> [C, L]
+
+
 @dataclass(frozen=True, slots=True)
 class SoundShelf:
     """Puts sounds into the blob store and takes them out."""
@@ -54,7 +66,8 @@ class SoundShelf:
         waveform = self.files.read_untrusted(source)
         if not MIN_CONTEXT_S <= waveform.duration_s <= max_duration_s:
             raise AudioFormatError(
-                f"This clip lasts {waveform.duration_s:.1f} s. Bring one of {MIN_CONTEXT_S:.0f} to {max_duration_s:.0f} s."
+                f"This clip lasts {waveform.duration_s:.1f} s. "
+                f"Bring one of {MIN_CONTEXT_S:.0f} to {max_duration_s:.0f} s."
             )
         if float(waveform.samples.abs().max()) < SILENCE_PEAK:
             raise AudioFormatError("This clip is silent, so there is nothing to play along with.")

@@ -308,5 +308,3 @@ def _data(event: gr.EventData) -> Json:
 
 def _field(event: gr.EventData, name: str) -> str:
     return str(_data(event).get(name, ""))
-
-

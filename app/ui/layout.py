@@ -9,9 +9,9 @@ from gradio.components import Component
 
 from app.examples import Example
 from app.services import MAX_VARIATIONS, Studio
-from app.ui.components.feed import Feed
-from app.ui.components.player_dock import PlayerDock
-from app.ui.components.session_tree import SessionTree
+from app.ui.components.feed import build_feed
+from app.ui.components.player_dock import build_player_dock
+from app.ui.components.session_tree import build_session_tree
 from app.ui.handlers import Handlers
 from stemgen_core.sampling.settings import MAX_GUIDANCE_SCALE, MAX_TEMPERATURE, PRESETS
 
@@ -77,11 +77,11 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
         with gr.Row(visible=False, elem_id="workspace") as workspace:
             composer = _build_composer()
             with gr.Column(elem_id="feed-column"):
-                feed = Feed(elem_id="feed")
+                feed = build_feed()
             with gr.Column(elem_id="tree-column"):
                 gr.HTML("<h2>Session tree</h2>", elem_classes="panel-title")
-                tree = SessionTree(elem_id="tree")
-        dock = PlayerDock(elem_id="dock")
+                tree = build_session_tree()
+        dock = build_player_dock()
 
         shown: list[Any] = [state, browser, feed, tree, dock]
         shown += [start.column, workspace, composer.adding_to, choice, ticket, notice]
@@ -143,9 +143,7 @@ def _build_composer() -> Composer:
             list(range(1, MAX_VARIATIONS + 1)), value=2, label="Variations", elem_classes="pills", elem_id="count"
         )
         presets = [(PRESET_LABELS.get(name, name), name) for name in PRESETS]
-        preset = gr.Radio(
-            presets, value=DEFAULT_PRESET, label="Decoding", elem_classes="pills", elem_id="preset"
-        )
+        preset = gr.Radio(presets, value=DEFAULT_PRESET, label="Decoding", elem_classes="pills", elem_id="preset")
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed")
             lock = gr.Checkbox(label="Keep this seed", elem_id="lock")
@@ -164,7 +162,7 @@ def _build_scales() -> tuple[gr.Slider, gr.Slider, gr.Slider]:
 
 
 def _wire_follow(
-    handlers: Handlers, ticket: gr.State, inputs: list[Component], feed: Feed, leaving: list[Any]
+    handlers: Handlers, ticket: gr.State, inputs: list[Component], feed: gr.HTML, leaving: list[Any]
 ) -> None:
     # A new ticket while a follower runs is followed when that one ends: one follower sees every turn of its session.
     following = ticket.change(
@@ -192,7 +190,7 @@ def _wire_composer(handlers: Handlers, composer: Composer, inputs: list[Componen
 
 
 def _wire_session(
-    handlers: Handlers, components: tuple[Feed, SessionTree, PlayerDock], inputs: list[Component], shown: list[Any]
+    handlers: Handlers, components: tuple[gr.HTML, gr.HTML, gr.HTML], inputs: list[Component], shown: list[Any]
 ) -> None:
     feed, tree, dock = components
     feed.pick(handlers.on_pick, inputs[1], shown, **PRIVATE)

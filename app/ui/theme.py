@@ -3,7 +3,7 @@
 Fonts are the ones that come inside the gradio package, so that the page asks no other host for anything.
 """
 
-import gradio as gr
+from gradio.themes import Base
 from gradio.themes.utils import colors, fonts, sizes
 
 from app.ui.static import STYLE_PATH
@@ -42,9 +42,9 @@ _STONE = colors.Color(
 _GOLDEN_ANGLE = 137.508
 
 
-def build_theme() -> gr.themes.Base:
+def build_theme() -> Base:
     """Return Gradio's theme for the page."""
-    theme = gr.themes.Base(
+    theme = Base(
         primary_hue=_TEAL,
         secondary_hue=_TEAL,
         neutral_hue=_STONE,

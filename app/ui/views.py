@@ -79,9 +79,7 @@ def dock_view(snapshot: Snapshot, media_key: str) -> Json:
         "media_key": media_key,
         "sample_rate_hz": context.sample_rate_hz,
         "num_frames": context.num_audio_samples,
-        "tracks": [
-            _track(node, labels, turn_ids.get(node.variation_id or "")) for node in mix_nodes(snapshot.lineage)
-        ],
+        "tracks": [_track(node, labels, turn_ids.get(node.variation_id or "")) for node in mix_nodes(snapshot.lineage)],
     }
 
 

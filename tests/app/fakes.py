@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import torch
 
-from app.sounds import SoundFiles
+from app.sounds import SoundFiles, read_kept
 from stemgen_core.analysis.fit import FitReport
 from stemgen_core.errors import GenerationCancelledError, InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult
@@ -151,12 +151,6 @@ def write_clip(path: Path, *, seconds: float = 2.0, sample_rate_hz: int = 44_100
     return path
 
 
-def read_plain(path: Path) -> Waveform:
-    """Read a file in this process, without limits."""
-    samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    return Waveform(torch.from_numpy(samples.T.copy()), sample_rate_hz)
-
-
 def write_plain(path: Path, waveform: Waveform) -> None:
     """Write a 24-bit FLAC file."""
     soundfile.write(path, waveform.samples.T.numpy(), waveform.sample_rate_hz, format="FLAC", subtype="PCM_24")
@@ -167,4 +161,4 @@ def sum_plain(waveforms: Sequence[Waveform]) -> Waveform:
     return Waveform(torch.stack([waveform.samples for waveform in waveforms]).sum(0), waveforms[0].sample_rate_hz)
 
 
-PLAIN_FILES = SoundFiles(read_untrusted=read_plain, read=read_plain, write=write_plain, mix=sum_plain)
+PLAIN_FILES = SoundFiles(read_untrusted=read_kept, read=read_kept, write=write_plain, mix=sum_plain)

@@ -17,6 +17,7 @@ def client(studio: Studio) -> TestClient:
 
 @pytest.fixture
 def url(context: Node) -> str:
+    assert context.audio is not None
     return f"/media/{context.audio.sha256}.flac"
 
 

@@ -1,6 +1,8 @@
 """The player dock."""
 
-from app.ui.components.base import StudioComponent
+import gradio as gr
+
+from app.ui.components.base import build_component
 
 _TEMPLATE = """
 <div class="dock" role="region" aria-label="Player">
@@ -28,8 +30,6 @@ _TEMPLATE = """
 """
 
 
-class PlayerDock(StudioComponent):
-    """Transport and one strip per sound; value: `DockView` of app.ui.views."""
-
-    asset = "player_dock"
-    template = _TEMPLATE
+def build_player_dock() -> gr.HTML:
+    """Build the dock: transport and one strip per sound; value: `DockView` of app.ui.views."""
+    return build_component("player_dock", _TEMPLATE, elem_id="dock")

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Serve:
     port = _free_port()
 
     @contextmanager
-    def _serve(**generator_options: object) -> Iterator[Server]:
+    def _serve(**generator_options: Any) -> Iterator[Server]:
         settings = Settings(port=port, data_path=folder / "data")
         generator = NoiseBurstGenerator(**generator_options)
         clip = write_clip(folder / "loop.wav", seconds=LOOP_S)

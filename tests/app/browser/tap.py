@@ -45,7 +45,8 @@ async (seconds) => {
   };
   const channels = {};
   ids.forEach((id, at) => (channels[id] = { source: text(2 * at), gained: text(2 * at + 1) }));
-  return { frame: kept[0].frame, zeroFrame, gaps, channels, urls: Object.fromEntries(engine.tracks.map((t) => [t.id, t.url])) };
+  const urls = Object.fromEntries(engine.tracks.map((track) => [track.id, track.url]));
+  return { frame: kept[0].frame, zeroFrame, gaps, channels, urls };
 }
 """
 

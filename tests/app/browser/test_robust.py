@@ -60,7 +60,9 @@ def test_a_second_visitor_waits_in_line_and_sees_nothing_of_the_first(server: Se
     for page in (first, second):
         expect(page.locator("[data-variation]")).to_have_count(1)
     url = first.evaluate("stemStage.feed.turns[0].variations[0].url")
-    own = first.evaluate("(url) => fetch(url, {headers: {'X-StemGen-Browser': stemEngine.mediaKey}}).then((a) => a.status)", url)
+    own = first.evaluate(
+        "(url) => fetch(url, {headers: {'X-StemGen-Browser': stemEngine.mediaKey}}).then((a) => a.status)", url
+    )
     assert own == 200
     foreign_key = second.evaluate("stemEngine.mediaKey")
     answer = second.request.get(server.url + url, headers={"X-StemGen-Browser": foreign_key})
@@ -93,7 +95,7 @@ def test_what_cannot_be_used_is_refused_with_a_reason_and_the_page_goes_on(
     chooser.set_input_files(fake)
     expect(page.locator("#notice [role=alert]")).to_be_visible()
     chooser.set_input_files(write_clip(tmp_path / "short.wav", seconds=0.2))
-    expect(page.locator("#notice [role=alert]")).to_contain_text("0.2 s")
+    expect(page.locator("#notice [role=alert]")).to_contain_text("lasts only 0.20 seconds")
 
     chooser.set_input_files(write_clip(tmp_path / "my groove.wav", sample_rate_hz=22_050))
     expect(page.locator("#adding-to")).to_contain_text("groove")
@@ -149,4 +151,4 @@ def test_no_width_makes_the_page_overflow_sideways(server: Server, visit: Visit,
 
 
 def _assert_fits(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
