@@ -142,7 +142,7 @@ function starButton(variation) {
 }
 
 function tryVariation(turn, variation) {
-  if (!stage.audition(turn, variation.variation_id)) trigger("go", { node_id: turn.parent_id });
+  if (!stage.audition(turn, variation.variation_id, engine.isPlaying)) trigger("go", { node_id: turn.parent_id });
   if (!engine.isPlaying) engine.play();
 }
 

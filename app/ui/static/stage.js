@@ -92,12 +92,13 @@
       }
     }
 
-    // Tries a variation in the mix. True if its node is on stage; otherwise the caller asks the server to go there.
-    audition(turn, variationId) {
+    // Tries a variation in the mix; one that is being tried is put away again if `isToggle`.
+    // True if its node is on stage; otherwise the caller asks the server to go there.
+    audition(turn, variationId, isToggle) {
       this.turnId = turn.turn_id;
       if (this.dock && this.dock.node_id === turn.parent_id) {
         this.refresh();
-        engine.setCandidate(engine.candidateId === variationId ? null : variationId);
+        engine.setCandidate(isToggle && engine.candidateId === variationId ? null : variationId);
         this.changed();
         return true;
       }
