@@ -2,13 +2,13 @@
 (function () {
   "use strict";
 
-  const peaksOf = new WeakMap(); // AudioBuffer -> Map(number of columns -> peaks)
+  const NUM_PEAKS = 1200; // more than the widest lane has bars
+  const known = new Map(); // url -> peaks; small, so that sounds may be forgotten and their pictures stay
 
-  function peaks(buffer, numColumns) {
-    const known = peaksOf.get(buffer) || new Map();
-    peaksOf.set(buffer, known);
-    if (!known.has(numColumns)) known.set(numColumns, measure(buffer, numColumns));
-    return known.get(numColumns);
+  function peaks(engine, url) {
+    const buffer = engine.decoded(url);
+    if (buffer && !known.has(url)) known.set(url, measure(buffer, NUM_PEAKS));
+    return known.get(url) || null;
   }
 
   // The largest magnitude of each column over all channels.
@@ -17,7 +17,7 @@
     for (let channel = 0; channel < buffer.numberOfChannels; channel += 1) {
       const samples = buffer.getChannelData(channel);
       for (let at = 0; at < samples.length; at += 1) {
-        const column = Math.min(numColumns - 1, Math.floor((at * numColumns) / samples.length));
+        const column = Math.floor((at * numColumns) / samples.length);
         const size = Math.abs(samples[at]);
         if (size > columns[column]) columns[column] = size;
       }
@@ -25,8 +25,18 @@
     return columns;
   }
 
-  // Bars of 2 px with a gap of 1 px, centred; an empty canvas gets its rest line.
-  function draw(canvas, buffer, colour) {
+  // Fewer columns from many, each the largest of those it stands for.
+  function thin(columns, numColumns) {
+    const thinned = new Float32Array(numColumns);
+    columns.forEach((size, at) => {
+      const column = Math.floor((at * numColumns) / columns.length);
+      if (size > thinned[column]) thinned[column] = size;
+    });
+    return thinned;
+  }
+
+  // Bars of 2 px with a gap of 1 px, centred; without a sound yet, its rest line.
+  function draw(canvas, columns) {
     const width = canvas.clientWidth;
     const height = canvas.clientHeight;
     if (!width || !height) return;
@@ -35,29 +45,28 @@
     canvas.height = Math.round(height * scale);
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
-    pen.fillStyle = getComputedStyle(canvas).getPropertyValue("color") || colour;
-    const numColumns = Math.floor(width / 3);
-    const sizes = buffer ? peaks(buffer, numColumns) : new Float32Array(numColumns);
+    pen.fillStyle = getComputedStyle(canvas).color;
+    const numBars = Math.min(NUM_PEAKS, Math.floor(width / 3));
+    const sizes = columns ? thin(columns, numBars) : new Float32Array(numBars);
     sizes.forEach((size, at) => {
       // The square root shows quiet playing, which a linear scale would flatten.
-      const bar = Math.max(1, Math.sqrt(size) * (height - 2));
+      const bar = Math.max(1, Math.sqrt(Math.min(1, size)) * (height - 2));
       pen.fillRect(3 * at, (height - bar) / 2, 2, bar);
     });
   }
 
-  // A canvas that draws itself when its sound is decoded, when its size changes and when the theme does.
+  // A canvas that draws itself when its sound is decoded and when its size changes.
   function waveform(engine, url, attributes) {
     const canvas = window.stemDom.el("canvas", { class: "wave", ...attributes });
-    const paint = () => draw(canvas, engine.decoded(url));
+    const paint = () => draw(canvas, peaks(engine, url));
     new ResizeObserver(paint).observe(canvas);
-    canvas.paint = paint;
     engine.addEventListener("buffer", function onBuffer(event) {
       if (event.detail.url !== url) return;
+      engine.removeEventListener("buffer", onBuffer);
       paint();
-      if (!canvas.isConnected) engine.removeEventListener("buffer", onBuffer);
     });
     return canvas;
   }
 
-  window.stemWaveform = { waveform, draw };
+  window.stemWaveform = { waveform };
 })();
