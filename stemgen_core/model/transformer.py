@@ -34,7 +34,7 @@ class StemTransformer(nn.Module):
         self.harmony = (
             None if config.harmony is None else RelativeHarmony(config.harmony, config.dim, config.spec.codebook_size)
         )
-        # What hears (features, harmony) keeps PyTorch's wider initialisation, so that the context speaks up from the start.
+        # What hears (features, harmony) keeps PyTorch's wider initialisation: the context speaks up
         quiet = [self.embedding.tokens, self.embedding.conditions, self.blocks, self.heads]
         for module in quiet if self.harmony is None else [*quiet, self.harmony.queries]:
             module.apply(_initialise)
