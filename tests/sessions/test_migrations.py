@@ -29,7 +29,7 @@ down_revision = "{previous}"
 
 def upgrade() -> None:
     """Rebuild a table that others refer to."""
-    with op.batch_alter_table("session") as table:
+    with op.batch_alter_table("session", recreate="always") as table:
         table.add_column(sa.Column("mood", sa.Text(), nullable=False, server_default="calm"))
     {more}
 '''
