@@ -5,6 +5,7 @@ checkpoint can race a commit (the WAL-reset fault of SQLite 3.7.0 to 3.51.2) and
 SQLite. `sessions.folder_lock` keeps other processes out. See docs/decisions/0006-session-storage.md.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,22 @@ def open_engine(path: Path) -> Engine:
 def read_only(engine: Engine) -> Engine:
     """Return a view of `engine`, on the same connection, whose transactions only read."""
     return engine.execution_options(**{_READ_ONLY: True})
+
+
+def back_up(engine: Engine, path: Path) -> None:
+    """Write a consistent copy of the whole database to `path`, whatever is going on in it.
+
+    Raises:
+        OSError: if the folder can't be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    copy = sqlite3.connect(path)
+    try:
+        with read_only(engine).connect() as connection:
+            source: Any = connection.connection.driver_connection
+            source.backup(copy)
+    finally:
+        copy.close()
 
 
 def _begin(connection: Connection) -> None:

@@ -6,6 +6,7 @@ from sessions.access import hash_owner, own_node, own_session, touch
 from sessions.conversion import tidy_name, to_audio, to_session
 from sessions.errors import AudioNotFoundError, InvalidActionError
 from sessions.models import NodeRow, SessionRow, TurnRow, VariationRow
+from sessions.node_store import lineage_rows, refuse_deleted
 from sessions.transactions import Transactions, new_id
 from sessions.tree import AudioRef, SessionInfo
 
@@ -66,7 +67,8 @@ class SessionMethods(Transactions):
         Raises:
             SessionNotFoundError: if this owner has no such session.
             NodeNotFoundError: if this owner has no such node.
-            InvalidActionError: if the session is in the trash, or the node is of another session or in the trash.
+            InvalidActionError: if the session is in the trash, or the node is of another session, in the
+                trash or below one that is.
         """
         with self._write() as db:
             row = own_session(db, owner_token, session_id)
@@ -75,8 +77,7 @@ class SessionMethods(Transactions):
                 node, _ = own_node(db, owner_token, node_id)
                 if node.session_id != row.id:
                     raise InvalidActionError("This node belongs to another session.")
-                if node.deleted_ms is not None:
-                    raise InvalidActionError("This node is in the trash. Restore it first.")
+                refuse_deleted(lineage_rows(db, node.id))
             row.current_node_id = node_id
         return to_session(row)
 

@@ -232,13 +232,9 @@ class TurnMethods(Transactions):
         with self._write() as db:
             row, session = own_turn(db, owner_token, turn_id)
             if not WorkState(row.state).is_finished:
-                variations = _variation_rows(db, [row.id])
-                if any(not WorkState(variation.state).is_finished for variation in variations):
+                session.updated_ms = self._now_ms()
+                if not _conclude(db, row, session.updated_ms):
                     raise InvalidActionError("This turn has variations that are not finished.")
-                has_failed = all(variation.state == WorkState.FAILED for variation in variations)
-                row.state = WorkState.FAILED if has_failed else WorkState.DONE
-                row.error = variations[0].error if has_failed else None
-                row.finished_ms = session.updated_ms = self._now_ms()
             return _turn_values(db, [row])[0]
 
     def cancel_turn(self, owner_token: str, turn_id: str) -> Turn:
@@ -287,7 +283,8 @@ class TurnMethods(Transactions):
     def pick_variation(self, owner_token: str, variation_id: str) -> Node:
         """Make a variation a child of the node it was generated for, and open it.
 
-        Picking it again makes nothing new: it opens the node of the first time, restored if it was in the trash.
+        Picking it again makes nothing new: it opens the node of the first time. What was put in the trash of it, or of
+        the nodes above it, is restored.
 
         Raises:
             VariationNotFoundError: if this owner has no such variation.
@@ -320,7 +317,9 @@ class TurnMethods(Transactions):
                 select(TurnRow).where(TurnRow.state.in_(unfinished), TurnRow.server_id != self.server_id)
             ).all()
             for row in rows:
-                _end(db, row, WorkState.FAILED, SERVER_STOPPED, self._now_ms())
+                # The crash may also have come between the last variation and the word that all are finished.
+                if not _conclude(db, row, self._now_ms()):
+                    _end(db, row, WorkState.FAILED, SERVER_STOPPED, self._now_ms())
             return len(rows)
 
     def _end_turn(self, owner_token: str, turn_id: str, state: WorkState, error: str | None) -> Turn:
@@ -330,6 +329,18 @@ class TurnMethods(Transactions):
                 session.updated_ms = self._now_ms()
                 _end(db, row, state, error, session.updated_ms)
             return _turn_values(db, [row])[0]
+
+
+def _conclude(db: Session, turn: TurnRow, now_ms: int) -> bool:
+    """Finish a turn all of whose variations are finished; return whether they are."""
+    variations = _variation_rows(db, [turn.id])
+    if any(not WorkState(variation.state).is_finished for variation in variations):
+        return False
+    has_failed = all(variation.state == WorkState.FAILED for variation in variations)
+    turn.state = WorkState.FAILED if has_failed else WorkState.DONE
+    turn.error = variations[0].error if has_failed else None
+    turn.finished_ms = now_ms
+    return True
 
 
 def _end(db: Session, turn: TurnRow, state: WorkState, error: str | None, now_ms: int) -> None:

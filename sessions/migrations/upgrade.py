@@ -1,6 +1,5 @@
 """Bringing a database up to date."""
 
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
-from sessions.database import read_only
+from sessions.database import back_up, read_only
 from sessions.errors import DatabaseError
 
 
@@ -56,22 +55,6 @@ def alembic_config() -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def back_up(engine: Engine, path: Path) -> None:
-    """Write a consistent copy of the whole database to `path`, whatever is going on in it.
-
-    Raises:
-        OSError: if the folder can't be made.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    copy = sqlite3.connect(path)
-    try:
-        with read_only(engine).connect() as connection:
-            source: Any = connection.connection.driver_connection
-            source.backup(copy)
-    finally:
-        copy.close()
 
 
 def _run(engine: Engine, config: Config) -> None:

@@ -78,7 +78,7 @@ def extract_features(samples: torch.Tensor, num_frames: int, *, tuning_cents: fl
     decimated = {factor: _decimate(spectrum, length, factor) for factor in (2, 4)}
     semitones = torch.cat(
         [
-            _semitone_magnitudes(decimated[factor], first, last, factor, window)
+            _semitone_magnitudes(decimated[factor], first, last, factor, window, tuning_cents)
             for first, last, factor, window in _REGIONS
         ],
         dim=1,

@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from stemgen_core.codec.protocol import LevelRule
+from stemgen_core.codec.protocol import DecodedStem, LevelRule
 from stemgen_core.codec.score_tokens import (
     DRUM_SOUNDS,
     EXPRESSION_LEVEL,
@@ -16,9 +16,14 @@ from stemgen_core.codec.score_tokens import (
     NUM_VELOCITIES,
     REST,
     SCORE_SPEC,
+    decode_notes,
     levels_used,
 )
 from stemgen_core.instruments import Instrument
+from stemgen_core.score import crop_notes
+from stemgen_core.sound.playing import play_stem
+from stemgen_core.sound.soundfont import SoundfontPlayer
+from stemgen_core.types import CodecSpec, Waveform
 
 
 @cache
@@ -64,3 +69,43 @@ def score_rules(instrument: Instrument) -> tuple[LevelRule, ...]:
         )
         for level in levels_used(instrument)
     )
+
+
+class ScoreCodec:
+    """Plays score tokens on a soundfont.
+
+    Args:
+        player: has the sounds of `stemgen_core.sound.programs`.
+    """
+
+    spec: CodecSpec = SCORE_SPEC
+
+    def __init__(self, player: SoundfontPlayer) -> None:
+        self._player = player
+
+    def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
+        """Return the levels that stems of `instrument` use, coarse to fine; all others are rest."""
+        return score_rules(instrument)
+
+    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+        """Play codes.
+
+        Args:
+            codes: int64 [K, T], values in [0, V).
+            instrument: what plays.
+            seed: chooses among its sounds.
+            context: the stem gets its rate, its number of audio samples and a level that suits it.
+
+        Returns:
+            Stereo audio and the notes that end up within it.
+        """
+        notes = crop_notes(decode_notes(codes, instrument), 0.0, context.duration_s)
+        samples = play_stem(
+            self._player,
+            notes,
+            instrument=instrument.name,
+            seed=seed,
+            context=context.samples.numpy(),
+            sample_rate_hz=context.sample_rate_hz,
+        )
+        return DecodedStem(Waveform(torch.from_numpy(samples), context.sample_rate_hz), tuple(notes))

@@ -59,7 +59,7 @@ MIN_OVERLAP_FRAMES = 3
 MIN_ORPHAN_FRAMES = 3
 STROKE_DURATION_S = 0.1
 
-_MONOPHONIC = frozenset({"bass", "brass", "reed", "pipe", "synth_lead"})
+_MONOPHONIC = frozenset({"bass", "reed", "synth_lead"})
 
 
 def levels_used(instrument: Instrument) -> tuple[int, ...]:

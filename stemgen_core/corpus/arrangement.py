@@ -5,7 +5,9 @@ import random
 
 from stemgen_core.corpus import bass, comping, drums, melody
 from stemgen_core.corpus.clock import METERS, BeatClock
-from stemgen_core.corpus.genre import COLOURS, GENRES, Genre, choose_genre
+from stemgen_core.corpus.genre import Genre
+from stemgen_core.corpus.genre_table import GENRES, choose_genre
+from stemgen_core.corpus.palette import COLOURS
 from stemgen_core.corpus.performance import limit_polyphony, perform
 from stemgen_core.corpus.piece import ChordSpan, Piece, StemScore
 from stemgen_core.corpus.plan import Event, Plan, draw_plan

@@ -5,6 +5,7 @@ Level here is *active* RMS: of the parts where something sounds, so that rests d
 
 import numpy as np
 import numpy.typing as npt
+from scipy import signal
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -13,6 +14,10 @@ PEAK_CEILING = 10 ** (-1.0 / 20)  # -1 dBFS
 _FRAME_S = 0.05
 _ACTIVE_RANGE_DB = 30.0
 _SILENCE_FLOOR_DB = -70.0
+_OVERSAMPLING = 4
+_REFERENCE_CONTEXT_DB = -18.0  # between a lone drum stem and a full mix of the levels below
+_LOWEST_STEM_DB, _HIGHEST_STEM_DB = -42.0, -12.0
+_MOST_YIELD = 10 ** (-3.0 / 20)
 
 # Active RMS in dBFS of each category in a balanced mix of five stems whose sum stays below full scale.
 CATEGORY_LEVEL_DB: dict[str, float] = {
@@ -78,3 +83,63 @@ def scale_to_level(samples: FloatArray, sample_rate_hz: int, level_db: float) ->
     gain = 10 ** ((level_db - current_db) / 20)
     peak = float(np.abs(samples).max()) * gain
     return (samples * (gain * min(1.0, PEAK_CEILING / peak))).astype(np.float32)
+
+
+def true_peak(samples: FloatArray) -> float:
+    """Return the highest magnitude that the waveform reaches between samples too, by fourfold oversampling.
+
+    Args:
+        samples: float32 [L] or [C, L].
+    """
+    if samples.size == 0:
+        return 0.0
+    sample_peak = float(np.abs(samples).max())
+    if sample_peak == 0.0 or np.atleast_2d(samples).shape[1] < 2:
+        return sample_peak
+    oversampled = signal.resample_poly(np.atleast_2d(samples), _OVERSAMPLING, 1, axis=1)
+    return max(sample_peak, float(np.abs(oversampled).max()))
+
+
+def fit_stem_level(stem: FloatArray, context: FloatArray, sample_rate_hz: int, instrument: str) -> FloatArray:
+    """Return the stem at the level its category has beside such a context.
+
+    A bass stands out of a mix further than a pad does: the distances are those of `CATEGORY_LEVEL_DB`, measured from
+    the level of a usual context. Where stem and context together would pass full scale the stem gives way by up to
+    3 dB; a context that is itself at full scale needs `headroom_gain` on the mix.
+
+    Args:
+        stem: float32 [C, L].
+        context: float32 [C', L'], what the stem joins.
+        sample_rate_hz: of both.
+        instrument: a key of `CATEGORY_LEVEL_DB`.
+
+    Returns:
+        float32 [C, L], true peak at most -1 dBFS; silence stays silence.
+
+    Raises:
+        ValueError: if `instrument` has no level.
+    """
+    if instrument not in CATEGORY_LEVEL_DB:
+        raise ValueError(f"instrument must be one of {sorted(CATEGORY_LEVEL_DB)}, got {instrument!r}")
+    context_db = active_rms_db(context, sample_rate_hz)
+    distance_db = CATEGORY_LEVEL_DB[instrument] - _REFERENCE_CONTEXT_DB
+    target_db = CATEGORY_LEVEL_DB[instrument] if context_db == SILENCE_DB else context_db + distance_db
+    fitted = scale_to_level(stem, sample_rate_hz, min(max(target_db, _LOWEST_STEM_DB), _HIGHEST_STEM_DB))
+    peak = true_peak(fitted)
+    if peak > PEAK_CEILING:
+        fitted = (fitted * (PEAK_CEILING / peak)).astype(np.float32)
+    return (fitted * max(_MOST_YIELD, headroom_gain([context, fitted]))).astype(np.float32)
+
+
+def headroom_gain(parts: list[FloatArray]) -> float:
+    """Return the gain, at most 1, that keeps the sum of the parts at or below -1 dBFS.
+
+    Args:
+        parts: float32 [C, L] each; shorter ones end early, mono ones sound on both sides.
+    """
+    num_channels = max(part.shape[0] for part in parts)
+    total = np.zeros((num_channels, max(part.shape[1] for part in parts)), np.float32)
+    for part in parts:
+        total[:, : part.shape[1]] += part
+    peak = float(np.abs(total).max(initial=0.0))
+    return min(1.0, PEAK_CEILING / peak) if peak > 0 else 1.0

@@ -1,5 +1,6 @@
-"""Training examples of the score family: a context heard, a stem written down, cut from pieces of the corpus."""
+"""Training examples: a context heard and the stem that belongs to it, cut from pieces of the corpus."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,27 +8,35 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from stemgen_core.codec.context_features import FRAME_LENGTH, TUNINGS_CENTS, extract_features
-from stemgen_core.codec.score_tokens import REST, encode_notes, levels_used
 from stemgen_core.corpus.storage import CorpusPiece
-from stemgen_core.instruments import find_instrument
+from stemgen_core.instruments import Instrument, find_instrument
 
-MIN_ACTIVE_SHARE = 0.1  # of the frames: less is a stem that hardly plays
 MAX_GAIN_DB = 6.0
 MAX_TILT_DB = 6.0
 MAX_NOISE_DB = -40.0
 NUM_TRIES = 50
+# Hearing costs a third of a training step on a CPU, so each context serves two targets.
+TARGETS_PER_CONTEXT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreBatch:
+class WindowPlace:
+    """Where an example is cut from: the piece (index in the list), the target stem and the first frame."""
+
+    piece: int
+    stem: int
+    start_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleBatch:
     """Examples ready for the model.
 
     Attributes:
-        context: float32 [B, F, T], features of the mix that is heard.
+        context: float32 [B, F, T] features or int64 [B, K, T] codes of the mix that is heard.
         codes: int64 [B, K, T], the target.
         instrument: int64 [B], index of the target's category.
-        levels: per item the levels that its instrument uses.
+        levels: per item the levels that its instrument uses, coarse to fine.
         places: per item what it was cut from.
     """
 
@@ -35,28 +44,20 @@ class ScoreBatch:
     codes: torch.Tensor
     instrument: torch.Tensor
     levels: tuple[tuple[int, ...], ...]
-    places: tuple["WindowPlace", ...]
+    places: tuple[WindowPlace, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WindowPlace:
-    """Where an example comes from: the piece (index in the list), the target stem and the first frame."""
-
-    piece: int
-    stem: int
-    start_frame: int
-
-
-class ScoreBatches(Dataset[ScoreBatch]):
+class ExampleBatches(Dataset[ExampleBatch], ABC):
     """Batch number n of a run, made from the seed and n alone, so that a run can be taken up at any step.
 
-    The context is a random subset of the other stems with random gains, a spectral tilt, some noise and a tuning a
-    little off, as recordings are; the target is never touched.
+    The context is a random subset of the other stems with random gains, a spectral tilt and some noise, as recordings
+    differ; the target is never touched. What a family reads of both is its own.
 
     Args:
         pieces: what to cut from.
-        batch_size: B.
+        batch_size: B, even.
         window_frames: T; a third of the batches have shorter windows, down to half.
+        frame_length: audio samples per frame.
         seed: of the run.
         is_rough: False leaves out everything random but the choice of the window and the stems.
 
@@ -64,75 +65,90 @@ class ScoreBatches(Dataset[ScoreBatch]):
     """
 
     def __init__(
-        self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool = True
+        self,
+        pieces: Sequence[CorpusPiece],
+        *,
+        batch_size: int,
+        window_frames: int,
+        frame_length: int,
+        seed: int,
+        is_rough: bool = True,
     ) -> None:
+        if batch_size % TARGETS_PER_CONTEXT:
+            raise ValueError(f"batch_size must be a multiple of {TARGETS_PER_CONTEXT}, got {batch_size}")
         self.pieces = pieces
         self.batch_size = batch_size
         self.window_frames = window_frames
+        self.frame_length = frame_length
         self.seed = seed
         self.is_rough = is_rough
-        self._codes: dict[int, torch.Tensor] = {}
 
     def __len__(self) -> int:
         return 2**31
 
-    def __getitem__(self, index: int) -> ScoreBatch:
+    def __getitem__(self, index: int) -> ExampleBatch:
         rng = np.random.default_rng([self.seed, index])
         num_frames = self.window_frames
         if self.is_rough and rng.random() < 1 / 3:
             num_frames = int(rng.integers(self.window_frames // 2, self.window_frames + 1))
-        places, contexts, codes = [], [], []
-        for _ in range(self.batch_size):
-            place, context, target = self._draw(rng, num_frames)
-            places.append(place)
+        contexts, places = [], []
+        for _ in range(self.batch_size // TARGETS_PER_CONTEXT):
+            context, targets = self._draw(rng, num_frames)
             contexts.append(context)
-            codes.append(target)
-        tuning_cents = float(rng.choice(TUNINGS_CENTS)) if self.is_rough else 0.0
-        instruments = [find_instrument(self.pieces[p.piece].piece.stems[p.stem].instrument) for p in places]
-        return ScoreBatch(
-            context=extract_features(torch.from_numpy(np.stack(contexts)), num_frames, tuning_cents=tuning_cents),
-            codes=torch.stack(codes).long(),
+            places += targets
+        instruments = [self.instrument_at(place) for place in places]
+        heard = self._hear(torch.from_numpy(np.stack(contexts)), num_frames, rng)
+        return ExampleBatch(
+            context=heard.repeat_interleave(TARGETS_PER_CONTEXT, 0),
+            codes=torch.stack([self._write(place, num_frames) for place in places]),
             instrument=torch.tensor([instrument.index for instrument in instruments]),
-            levels=tuple(levels_used(instrument) for instrument in instruments),
+            levels=tuple(self._levels(instrument) for instrument in instruments),
             places=tuple(places),
         )
 
-    def piece_codes(self, index: int) -> torch.Tensor:
-        """Return the codes of all stems of a piece, uint8 [S, K, T of the piece]; written once, then kept."""
-        if index not in self._codes:
-            entry = self.pieces[index]
-            num_frames = entry.audio.shape[1] // FRAME_LENGTH
-            rows = [
-                encode_notes(stem.notes, find_instrument(stem.instrument), num_frames) for stem in entry.piece.stems
-            ]
-            self._codes[index] = torch.stack(rows).to(torch.uint8)
-        return self._codes[index]
+    def instrument_at(self, place: WindowPlace) -> Instrument:
+        """Return the category of an example's target."""
+        return find_instrument(self.pieces[place.piece].piece.stems[place.stem].instrument)
 
-    def _draw(self, rng: np.random.Generator, num_frames: int) -> tuple[WindowPlace, np.ndarray, torch.Tensor]:
+    @abstractmethod
+    def _is_playing(self, index: int, start: int, num_frames: int) -> np.ndarray:
+        """Return which stems of a piece play enough in a window to be heard or asked for, bool [S]."""
+
+    @abstractmethod
+    def _hear(self, contexts: torch.Tensor, num_frames: int, rng: np.random.Generator) -> torch.Tensor:
+        """Turn mixes, float32 [B, L], into what the model reads, [B, F or K, T]."""
+
+    @abstractmethod
+    def _write(self, place: WindowPlace, num_frames: int) -> torch.Tensor:
+        """Return the codes of a target, int64 [K, T]."""
+
+    @abstractmethod
+    def _levels(self, instrument: Instrument) -> tuple[int, ...]:
+        """Return the levels that an instrument uses, coarse to fine."""
+
+    def _draw(self, rng: np.random.Generator, num_frames: int) -> tuple[np.ndarray, list[WindowPlace]]:
+        """Choose a window, what is heard in it, and the targets: stems that are not heard."""
         for _ in range(NUM_TRIES):
             index = int(rng.integers(len(self.pieces)))
-            codes = self.piece_codes(index)
-            if codes.shape[2] < num_frames:
+            last_start = self.pieces[index].audio.shape[1] // self.frame_length - num_frames
+            if last_start < 0:
                 continue
-            start = int(rng.integers(codes.shape[2] - num_frames + 1))
-            window = codes[:, :, start : start + num_frames]
-            is_playing = (window != REST).any(1).float().mean(1) >= MIN_ACTIVE_SHARE  # [S]
-            playing = is_playing.nonzero()[:, 0].tolist()
+            start = int(rng.integers(last_start + 1))
+            playing = rng.permutation(self._is_playing(index, start, num_frames).nonzero()[0])  # [stems]
             if len(playing) < 2:
                 continue
-            stem = int(rng.choice(playing))
-            others = [other for other in playing if other != stem]
-            heard = rng.choice(others, size=int(rng.integers(1, len(others) + 1)), replace=False)
-            context = self._mix(index, heard.tolist(), start, num_frames, rng)
-            return WindowPlace(index, stem, start), context, window[stem]
+            num_heard = int(rng.integers(1, len(playing)))
+            heard, unheard = playing[:num_heard].tolist(), playing[num_heard:].tolist()
+            targets = [unheard[number % len(unheard)] for number in range(TARGETS_PER_CONTEXT)]
+            return self._mix(index, heard, start, num_frames, rng), [WindowPlace(index, t, start) for t in targets]
         raise ValueError(f"found no window of {num_frames} frames with two stems playing in {NUM_TRIES} tries")
 
     def _mix(self, index: int, stems: list[int], start: int, num_frames: int, rng: np.random.Generator) -> np.ndarray:
         """Sum stems over a window, float32 [L]."""
         audio = self.pieces[index].audio
-        part = slice(start * FRAME_LENGTH, (start + num_frames) * FRAME_LENGTH)
+        part = slice(start * self.frame_length, (start + num_frames) * self.frame_length)
         gains_db = rng.uniform(-MAX_GAIN_DB, MAX_GAIN_DB, len(stems)) if self.is_rough else np.zeros(len(stems))
-        mix = np.zeros(num_frames * FRAME_LENGTH, np.float32)
+        mix = np.zeros(num_frames * self.frame_length, np.float32)
         for stem, gain_db in zip(stems, gains_db, strict=True):
             mix += audio[stem, part].astype(np.float32) * np.float32(10 ** (gain_db / 20) / 32_768)
         return _roughen(mix, rng) if self.is_rough else mix

@@ -19,7 +19,7 @@ from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
-from stemgen_core.training.examples import ScoreBatch
+from stemgen_core.training.examples import ExampleBatch
 
 HIT_TOLERANCE_S = 0.03
 
@@ -49,7 +49,7 @@ class ListeningScore:
 
 
 def score_listening(
-    model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ScoreBatch], settings: SamplingSettings
+    model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch], settings: SamplingSettings
 ) -> ListeningScore:
     """Generate the target of every example from a fully hidden start and compare with the pieces."""
     chord, other_chord, hits, other_hits, ratios = [], [], [], [], []
@@ -79,7 +79,12 @@ def score_listening(
 
 
 def _generate(
-    model: StemTransformer, batch: ScoreBatch, item: int, instrument: Instrument, settings: SamplingSettings, seed: int
+    model: StemTransformer,
+    batch: ExampleBatch,
+    item: int,
+    instrument: Instrument,
+    settings: SamplingSettings,
+    seed: int,
 ) -> list[Note]:
     known = torch.full((1, *batch.codes.shape[1:]), REST)
     for level in levels_used(instrument):

@@ -1,4 +1,4 @@
-"""Train the language model of the score family on a corpus."""
+"""`stemgen train lm`: train the language model of either family on a corpus."""
 
 import time
 from collections.abc import Callable
@@ -9,18 +9,15 @@ import torch
 from torch.utils.data import DataLoader
 
 from stemgen_core.checkpoint import BundleManifest, save_bundle
-from stemgen_core.codec import context_features
-from stemgen_core.codec.score_tokens import SCORE_SPEC
-from stemgen_core.conditioning import ConditionField, drop_sources
+from stemgen_core.conditioning import drop_sources
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import INSTRUMENTS
 from stemgen_core.masking import mask_target
-from stemgen_core.model.config import SIZES, ModelConfig, build_config
+from stemgen_core.model.config import SIZES
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.sampling.settings import SamplingSettings
-from stemgen_core.training.examples import ScoreBatch, ScoreBatches
-from stemgen_core.training.listening import score_listening
+from stemgen_core.training.examples import ExampleBatch, ExampleBatches
+from stemgen_core.training.families import INSTRUMENT_FIELD, TrainingFamily
 from stemgen_core.training.objective import masked_loss
 from stemgen_core.training.run_folder import (
     RunFolder,
@@ -31,7 +28,6 @@ from stemgen_core.training.run_folder import (
     restore_optimizer,
 )
 
-INSTRUMENT_FIELD = ConditionField("instrument", len(INSTRUMENTS))
 HELD_OUT_SEED = 1_234_567
 MIN_STEMS_PER_INSTRUMENT = 20  # fewer in the corpus: the bundle doesn't offer the instrument
 
@@ -63,7 +59,7 @@ class LmTrainingConfig:
     num_steps: int = 3_000
     batch_size: int = 16
     window_frames: int = 250
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     num_warmup_steps: int = 100
     decay_share: float = 0.35
     weight_decay: float = 0.05
@@ -99,25 +95,29 @@ class LmTrainer:
     """One run: model, optimiser, averaged weights and the step they stand at.
 
     Args:
+        family: what is heard and written.
         corpus: where examples come from.
         run_path: folder of the run; a run that stands there is taken up.
-        config: must be the same as the run's, if it is taken up.
+        config: the run's, if it is taken up; another number of steps moves the decay.
         device: of the model.
 
     Raises:
         CheckpointError: if the run's checkpoint is damaged or of another size.
     """
 
-    def __init__(self, corpus: Corpus, run_path: Path, config: LmTrainingConfig, device: str = "cpu") -> None:
+    def __init__(
+        self, family: TrainingFamily, corpus: Corpus, run_path: Path, config: LmTrainingConfig, device: str = "cpu"
+    ) -> None:
         if config.size not in SIZES:
             raise InvalidRequestError(f"There is no size called {config.size!r}. Choose one of: {', '.join(SIZES)}.")
+        self.family = family
         self.config = config
         self.device = device
         self.folder = RunFolder(run_path)
         self.training_pieces: list[CorpusPiece] = corpus.pieces("train")
         self.held_out_pieces: list[CorpusPiece] = corpus.pieces("heldout")
         torch.manual_seed(config.seed)
-        self.model_config = score_model_config(config.size)
+        self.model_config = family.model_config(config.size)
         self.model = StemTransformer(self.model_config).to(device)
         self.average = StemTransformer(self.model_config).to(device).eval().requires_grad_(False)
         self.average.load_state_dict(self.model.state_dict())
@@ -139,12 +139,7 @@ class LmTrainer:
             Whether the schedule is at its end.
         """
         started = time.monotonic()
-        examples = ScoreBatches(
-            self.training_pieces,
-            batch_size=self.config.batch_size,
-            window_frames=self.config.window_frames,
-            seed=self.config.seed,
-        )
+        examples = self._batches(self.training_pieces, self.config.seed, is_rough=True)
         steps = range(self.step, self.num_steps)
         loader = DataLoader(
             examples,
@@ -180,7 +175,7 @@ class LmTrainer:
         """Steps of the schedule, fewer than planned where the decay came early."""
         return self.decay_start + max(round(self.config.num_steps * self.config.decay_share), 1)
 
-    def train_step(self, batch: ScoreBatch) -> dict[str, float]:
+    def train_step(self, batch: ExampleBatch) -> dict[str, float]:
         """Make one optimiser step; return the losses, in nats per code."""
         rng = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
         for optimizer in self.optimizers:
@@ -208,16 +203,12 @@ class LmTrainer:
         for index, batch in enumerate(self._held_out):
             for context, kept in ((batch.context, losses), (batch.context.roll(1, 0), swapped)):
                 rng = torch.Generator().manual_seed(HELD_OUT_SEED + index)
-                other = ScoreBatch(context, batch.codes, batch.instrument, batch.levels, batch.places)
+                other = ExampleBatch(context, batch.codes, batch.instrument, batch.levels, batch.places)
                 kept.append(self._loss(self.average, other, rng, 0.0)[0].item())
-        score = score_listening(
-            self.average, self.held_out_pieces, self._held_out[:2], SamplingSettings(num_steps=(16, 8, 4))
-        )
         return {
             "held_out_loss": sum(losses) / len(losses),
             "held_out_loss_other_context": sum(swapped) / len(swapped),
-            "listening": score.total,
-        } | asdict(score)
+        } | self.family.score(self.average, self.held_out_pieces, self._held_out[:2])
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -238,6 +229,7 @@ class LmTrainer:
             folder: of the bundle; the sounds must lie in it already.
             facts: more to say in the manifest about the training.
         """
+        self.family.write_codec(folder)
         names = [stem.instrument for entry in self.training_pieces for stem in entry.piece.stems]
         offered = tuple(
             instrument.name for instrument in INSTRUMENTS if names.count(instrument.name) >= MIN_STEMS_PER_INSTRUMENT
@@ -248,13 +240,21 @@ class LmTrainer:
             "pieces": len(self.training_pieces),
             "config": asdict(self.config),
         }
-        manifest = BundleManifest("score", self.model_config, self.config.window_frames, offered, training | facts)
+        manifest = BundleManifest(
+            self.family.name, self.model_config, self.config.window_frames, offered, training | facts
+        )
         return save_bundle(folder, manifest, self.average)
 
     def _loss(
-        self, model: StemTransformer, batch: ScoreBatch, rng: torch.Generator, dropout: float
+        self, model: StemTransformer, batch: ExampleBatch, rng: torch.Generator, dropout: float
     ) -> tuple[torch.Tensor, dict[int, float]]:
-        masked = mask_target(batch.codes, SCORE_SPEC, batch.levels, rng)
+        masked = mask_target(
+            batch.codes,
+            self.model_config.spec,
+            batch.levels,
+            rng,
+            first_level_share=self.family.first_level_share,
+        )
         conditions, has_context = drop_sources(
             {INSTRUMENT_FIELD.name: batch.instrument}, (INSTRUMENT_FIELD,), dropout=dropout, rng=rng
         )
@@ -278,14 +278,17 @@ class LmTrainer:
         if is_due and max(scores[-patience:]) <= max(scores[:-patience]):
             self.decay_start = self.step
 
-    def _held_out_batches(self) -> list[ScoreBatch]:
-        batches = ScoreBatches(
-            self.held_out_pieces,
+    def _batches(self, pieces: list[CorpusPiece], seed: int, *, is_rough: bool) -> ExampleBatches:
+        return self.family.batches(
+            pieces,
             batch_size=self.config.batch_size,
             window_frames=self.config.window_frames,
-            seed=HELD_OUT_SEED,
-            is_rough=False,
+            seed=seed,
+            is_rough=is_rough,
         )
+
+    def _held_out_batches(self) -> list[ExampleBatch]:
+        batches = self._batches(self.held_out_pieces, HELD_OUT_SEED, is_rough=False)
         return [batches[index] for index in range(self.config.num_held_out_batches)]
 
     def _resume(self) -> None:
@@ -297,24 +300,10 @@ class LmTrainer:
         for index, optimizer in enumerate(self.optimizers):
             restore_optimizer(optimizer, state.tensors, f"optimizer{index}")
         self.step = state.step
-        self.decay_start = state.facts["decay_start"]
+        if state.facts["config"]["num_steps"] == self.config.num_steps:  # else the schedule was changed on purpose
+            self.decay_start = state.facts["decay_start"]
         self.seconds_spent = state.facts["seconds_spent"]
         self.folder.forget_log_after(self.step)
-
-
-def score_model_config(size: str) -> ModelConfig:
-    """Return the score family's model in a named size.
-
-    Raises:
-        KeyError: if there is no such size.
-    """
-    return build_config(
-        SIZES[size],
-        SCORE_SPEC,
-        fields=(INSTRUMENT_FIELD,),
-        context_codec=context_features.NAME,
-        num_context_features=context_features.NUM_FEATURES,
-    )
 
 
 def _build_optimizers(model: StemTransformer, config: LmTrainingConfig) -> list[torch.optim.Optimizer]:

@@ -279,14 +279,16 @@ def _is_alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    "result",
+    ("result", "max_samples"),
     [
-        '{"sample_rate_hz": 44100, "num_channels": 64}',
-        '{"sample_rate_hz": 44100, "num_channels": 1}' + " " * 70_000,
+        ('{"sample_rate_hz": 44100, "num_channels": 64}', 1024),
+        ('{"sample_rate_hz": 44100, "num_channels": 1}' + " " * 70_000, 1024),
+        ('{"sample_rate_hz": 44100, "num_channels": 1}', 1023),
     ],
+    ids=["many channels", "long report", "more samples than allowed"],
 )
 def test_decoder_taken_over_by_a_file_is_not_believed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str, max_samples: int
 ) -> None:
     _child(
         tmp_path,
@@ -296,7 +298,7 @@ def test_decoder_taken_over_by_a_file_is_not_believed(
     )
 
     with pytest.raises(AudioFormatError, match="its decoder broke down"):
-        read_audio(_wav(tmp_path / "clip.wav"))
+        read_audio(_wav(tmp_path / "clip.wav"), limits=DecodingLimits(max_samples=max_samples))
 
 
 def test_decoder_out_of_memory_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,176 @@
+"""A table of every score, for generated stems between random pairs and true pairs.
+
+Conventions: an item is one context with the stem that belongs to it and, where a model was asked, the stem it made.
+What can be measured on the true stem but not on the generated one (it is silent, or noise) counts as the mean of random
+pairs, so that a stem gains nothing by not being there. The random pair of an item is its context with the true stem of another piece's item, of the same instrument where
+there is one. Without generated stems the table says what the scores themselves are worth.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stemgen_core.analysis.key import Chroma, chroma
+from stemgen_core.analysis.level import LevelReport, measure_level
+from stemgen_core.analysis.onset import OnsetEnvelope, onset_envelope
+from stemgen_core.evaluation import beat, harmony, instrument, level
+from stemgen_core.evaluation.controls import Interval, mean_interval, position, random_partners
+from stemgen_core.evaluation.items import EvaluationItem, PieceFacts
+from stemgen_core.instruments import find_instrument
+from stemgen_core.score import Note
+from stemgen_core.types import Waveform
+
+# Scores of the pairing, which random pairs set the floor of; the others judge the stem itself.
+PAIR_SCORES = (
+    "beat_f1", "onset_agreement", "late_ms", "grid_agreement",
+    "chroma_contrast", "key_score", "chord_energy", "chord_tone_share", "root_share",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One line of the table.
+
+    Attributes:
+        random: random pairs.
+        true: true pairs.
+        generated: generated stems; None without any.
+        position: 0 = as random pairs, 1 = as true pairs; None without generated stems, or where the score cannot
+            tell true pairs from random ones.
+    """
+
+    random: Interval
+    true: Interval
+    generated: Interval | None
+    position: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """The table.
+
+    Attributes:
+        num_items: contexts.
+        rows: by score name, as the modules of this package name them.
+    """
+
+    num_items: int
+    rows: dict[str, ScoreRow]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table as JSON values; what could not be measured is null."""
+        return {
+            "num_items": self.num_items,
+            "scores": {
+                name: {part: _interval_json(getattr(row, part)) for part in ("random", "true", "generated", "position")}
+                for name, row in self.rows.items()
+            },
+        }
+
+    def to_markdown(self) -> str:
+        """Return the table for people: means with 95 % intervals."""
+        lines = ["| score | random pairs | generated | true pairs | position |", "|---|---|---|---|---|"]
+        for name, row in self.rows.items():
+            cells = (_cell(part) for part in (row.random, row.generated, row.true, row.position))
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        return "\n".join([*lines, "", f"{self.num_items} items; means with 95 % bootstrap intervals.", ""])
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The analysis of one waveform, done once for all the pairs it takes part in."""
+
+    onsets: OnsetEnvelope
+    pitches: Chroma
+    level: LevelReport
+
+
+def _hear(waveform: Waveform) -> _Heard:
+    return _Heard(onset_envelope(waveform), chroma(waveform), measure_level(waveform))
+
+
+def evaluate_items(items: Iterable[EvaluationItem], seed: int = 0) -> EvaluationReport:
+    """Score every item's generated, random and true stem.
+
+    Args:
+        items: consumed one by one; of their audio only the analysis is kept, so any number may stream by.
+        seed: of the random pairing and the bootstrap.
+
+    Raises:
+        ValueError: if there are no items, all are of one piece, or only some have a generated stem.
+        AudioFormatError: if audio is empty or not finite.
+        InvalidRequestError: if an instrument does not exist.
+        MissingDependencyError: if mir_eval is not installed.
+    """
+    facts: list[tuple[str, str, PieceFacts | None, Sequence[Note] | None, Sequence[Note] | None]] = []
+    heard: list[tuple[_Heard, _Heard, _Heard | None]] = []
+    for item in items:
+        is_drums = find_instrument(item.instrument).is_drums
+        true_notes, generated_notes = (None, None) if is_drums else (item.true_notes, item.generated_notes)
+        facts.append((item.piece, item.instrument, item.facts, true_notes, generated_notes))
+        generated = None if item.generated_stem is None else _hear(item.generated_stem)
+        heard.append((_hear(item.context), _hear(item.true_stem), generated))
+    num_generated = sum(generated is not None for _, _, generated in heard)
+    if num_generated not in (0, len(heard)) or not heard:
+        raise ValueError(f"{num_generated} of {len(heard)} items have a generated stem; it must be all or none")
+    partners = random_partners([fact[0] for fact in facts], [fact[1] for fact in facts], seed)
+    scores: dict[str, list[dict[str, float | None]]] = {"random": [], "true": [], "generated": []}
+    for (context, true, generated), (_, name, known, true_notes, notes), partner in zip(
+        heard, facts, partners, strict=True
+    ):
+        stranger, stranger_name, stranger_notes = heard[partner][1], facts[partner][1], facts[partner][3]
+        scores["random"].append(_score(context, stranger, stranger_name, known, stranger_notes))
+        scores["true"].append(_score(context, true, name, known, true_notes))
+        if generated is not None:
+            scores["generated"].append(_score(context, generated, name, known, notes))
+    return EvaluationReport(len(heard), {name: _row(name, scores, seed) for name in scores["true"][0]})
+
+
+def _score(
+    context: _Heard, stem: _Heard, name: str, known: PieceFacts | None, notes: Sequence[Note] | None
+) -> dict[str, float | None]:
+    """Return every score of one pair."""
+    known_beats_s = None if known is None else np.array(known.beats_s)
+    in_harmony = harmony.evaluate(context.pitches, stem.pitches, None if known is None else known.chords, notes)
+    if name != "bass":
+        in_harmony["root_share"] = None  # only of a bass are roots expected
+    return {
+        **beat.evaluate(context.onsets, stem.onsets, known_beats_s),
+        **in_harmony,
+        **level.evaluate(context.level, stem.level),
+        **instrument.evaluate(name, stem.pitches),
+    }
+
+
+def _row(name: str, scores: dict[str, list[dict[str, float | None]]], seed: int) -> ScoreRow:
+    values = {
+        part: np.array([math.nan if (value := one[name]) is None else value for one in found], dtype=np.float64)
+        for part, found in scores.items()
+    }
+    has_generated = len(values["generated"]) > 0
+    can_place = has_generated and name in PAIR_SCORES
+    if can_place and not np.isnan(values["random"]).all() and not np.isnan(values["generated"]).all():
+        is_missing = np.isnan(values["generated"]) & ~np.isnan(values["true"])
+        values["generated"][is_missing] = np.nanmean(values["random"])
+    return ScoreRow(
+        random=mean_interval(values["random"], seed),
+        true=mean_interval(values["true"], seed),
+        generated=mean_interval(values["generated"], seed) if has_generated else None,
+        position=position(values["generated"], values["random"], values["true"], seed) if can_place else None,
+    )
+
+
+def _interval_json(interval: Interval | None) -> dict[str, float | int | None] | None:
+    if interval is None:
+        return None
+    ends = {name: getattr(interval, name) for name in ("mean", "low", "high")}
+    return {**{k: None if math.isnan(v) else round(v, 4) for k, v in ends.items()}, "num_items": interval.num_items}
+
+
+def _cell(interval: Interval | None) -> str:
+    if interval is None or interval.num_items == 0:
+        return "-"
+    return f"{interval.mean:.2f} ({interval.low:.2f} to {interval.high:.2f})"

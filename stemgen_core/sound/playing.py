@@ -1,0 +1,54 @@
+"""A stem from notes: sound, room and level, fitted to what it joins."""
+
+from collections.abc import Sequence
+
+from stemgen_core.score import Note
+from stemgen_core.sound.level import FloatArray, fit_stem_level
+from stemgen_core.sound.programs import choose_sound
+from stemgen_core.sound.room import add_room
+from stemgen_core.sound.soundfont import SoundfontPlayer
+
+# Dry where clarity in the low end matters, wide where the sound is a backdrop.
+_ROOM_WET_DB: dict[str, float] = {
+    "bass": -26.0,
+    "drums": -20.0,
+    "ensemble": -13.0,
+    "strings": -13.0,
+    "pipe": -13.0,
+    "reed": -14.0,
+    "brass": -14.0,
+    "synth_pad": -13.0,
+    "mallets": -14.0,
+}
+_OTHER_WET_DB = -16.0
+
+
+def play_stem(
+    player: SoundfontPlayer,
+    notes: Sequence[Note],
+    *,
+    instrument: str,
+    seed: int,
+    context: FloatArray,
+    sample_rate_hz: int,
+) -> FloatArray:
+    """Return notes as a stem that sits in the context.
+
+    Args:
+        player: a loaded font that has the sounds of `programs.SOUNDS`.
+        notes: in any order.
+        instrument: a name of `stemgen_core.instruments` that has sounds.
+        seed: chooses among the instrument's sounds.
+        context: float32 [C, L], sets length and level.
+        sample_rate_hz: of the context and the stem.
+
+    Returns:
+        float32 [2, L], true peak at most -1 dBFS.
+
+    Raises:
+        InvalidRequestError: if the instrument has no sounds, the font lacks the sound, or the rate is out of range.
+    """
+    sound = choose_sound(instrument, seed)
+    dry = player.render(notes, sound, sample_rate_hz=sample_rate_hz, num_audio_samples=context.shape[1])
+    wet = add_room(dry, sample_rate_hz, wet_db=_ROOM_WET_DB.get(instrument, _OTHER_WET_DB))
+    return fit_stem_level(wet, context, sample_rate_hz, instrument)

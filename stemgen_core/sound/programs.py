@@ -1,0 +1,76 @@
+"""Which sounds each instrument category offers; the bundled soundfont holds just these.
+
+Programs count from 0, as in the MIDI message; names are those of General MIDI.
+"""
+
+import random
+from dataclasses import dataclass
+
+from stemgen_core.errors import InvalidRequestError
+from stemgen_core.instruments import find_instrument
+
+DRUM_BANK = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One preset.
+
+    Attributes:
+        bank: 0, or 128 for drum kits.
+        program: 0..127.
+        label: what people read.
+    """
+
+    bank: int
+    program: int
+    label: str
+
+
+def _sounds(*pairs: tuple[int, str]) -> tuple[Sound, ...]:
+    return tuple(Sound(0, program, label) for program, label in pairs)
+
+
+SOUNDS: dict[str, tuple[Sound, ...]] = {
+    "piano": _sounds((0, "Grand piano"), (4, "Tine electric piano"), (5, "FM electric piano")),
+    "mallets": _sounds((11, "Vibraphone"), (12, "Marimba"), (9, "Glockenspiel")),
+    "organ": _sounds((16, "Drawbar organ"), (17, "Percussive organ"), (18, "Rock organ")),
+    "guitar": _sounds((24, "Nylon guitar"), (25, "Steel guitar"), (26, "Jazz guitar"), (27, "Clean electric guitar")),
+    "bass": _sounds((33, "Fingered bass"), (34, "Picked bass"), (32, "Upright bass"), (38, "Synth bass")),
+    "strings": _sounds((40, "Violin"), (42, "Cello"), (45, "Pizzicato")),
+    "ensemble": _sounds((48, "String ensemble"), (50, "Synth strings"), (52, "Choir")),
+    "brass": _sounds((56, "Trumpet"), (57, "Trombone"), (61, "Brass section")),
+    "reed": _sounds((65, "Alto sax"), (66, "Tenor sax"), (71, "Clarinet")),
+    "pipe": _sounds((73, "Flute"), (75, "Pan flute"), (74, "Recorder")),
+    "synth_lead": _sounds((80, "Square lead"), (81, "Saw lead")),
+    "synth_pad": _sounds((89, "Warm pad"), (90, "Poly synth pad"), (88, "New age pad")),
+    "synth_effects": _sounds((98, "Crystal"), (99, "Atmosphere")),
+    "ethnic": _sounds((105, "Banjo"), (107, "Koto"), (108, "Kalimba")),
+    "percussive": _sounds((114, "Steel drums"), (112, "Tinkle bell")),
+    "drums": tuple(
+        Sound(DRUM_BANK, program, label)
+        for program, label in (
+            (0, "Standard kit"),
+            (8, "Room kit"),
+            (24, "Electronic kit"),
+            (25, "808 kit"),
+            (32, "Jazz kit"),
+        )
+    ),
+}
+
+
+def choose_sound(instrument: str, seed: int) -> Sound:
+    """Return one of the category's sounds; the same seed gives the same sound.
+
+    Args:
+        instrument: a name of `stemgen_core.instruments`.
+        seed: any integer.
+
+    Raises:
+        InvalidRequestError: if there is no such instrument or it has no sounds.
+    """
+    find_instrument(instrument)
+    if instrument not in SOUNDS:
+        raise InvalidRequestError(f"There are no sounds for {instrument!r}. Choose one of: {', '.join(SOUNDS)}.")
+    return random.Random(f"{instrument}:{seed}").choice(SOUNDS[instrument])

@@ -1,0 +1,195 @@
+"""What differs between the two families in training: what is heard, what is written, and how it is scored."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from stemgen_core.codec import context_features
+from stemgen_core.codec.context_features import FRAME_LENGTH, TUNINGS_CENTS, extract_features
+from stemgen_core.codec.encodec import EncodecCodec
+from stemgen_core.codec.score_tokens import REST, SCORE_SPEC, encode_notes, levels_used
+from stemgen_core.conditioning import ConditionField
+from stemgen_core.corpus.storage import CorpusPiece
+from stemgen_core.instruments import INSTRUMENTS, Instrument
+from stemgen_core.model.config import SIZES, ModelConfig, build_config
+from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.sampling.settings import SamplingSettings
+from stemgen_core.training.examples import ExampleBatch, ExampleBatches, WindowPlace
+from stemgen_core.training.listening import score_listening
+
+INSTRUMENT_FIELD = ConditionField("instrument", len(INSTRUMENTS))
+MIN_ACTIVE_SHARE = 0.1  # of the frames: less is a stem that hardly plays
+MIN_ACTIVE_RMS = 0.003  # -50 dBFS over the window
+LISTENING_SETTINGS = SamplingSettings(num_steps=(16, 8, 4))
+
+
+class TrainingFamily(Protocol):
+    """A family, as the trainer sees it."""
+
+    name: str
+    first_level_share: float | None
+
+    def model_config(self, size: str) -> ModelConfig:
+        """Return the model in a named size."""
+        ...
+
+    def batches(
+        self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
+    ) -> ExampleBatches:
+        """Return the examples of a run."""
+        ...
+
+    def score(
+        self, model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch]
+    ) -> dict[str, float]:
+        """Return listening scores of the model, with their sum as "listening"; nothing where there are none yet."""
+        ...
+
+    def write_codec(self, folder: Path) -> None:
+        """Write what the bundle needs beside the weights, where training made it."""
+        ...
+
+
+class ScoreFamily:
+    """Notes as codes, bands of the mix as context."""
+
+    name = "score"
+    first_level_share: float | None = 0.4  # the leading voice is what the others follow (decision 0012)
+
+    def model_config(self, size: str) -> ModelConfig:
+        """Return the model in a named size."""
+        return build_config(
+            SIZES[size],
+            SCORE_SPEC,
+            fields=(INSTRUMENT_FIELD,),
+            context_codec=context_features.NAME,
+            num_context_features=context_features.NUM_FEATURES,
+        )
+
+    def batches(
+        self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
+    ) -> ExampleBatches:
+        """Return the examples of a run."""
+        return ScoreBatches(
+            pieces,
+            batch_size=batch_size,
+            window_frames=window_frames,
+            frame_length=FRAME_LENGTH,
+            seed=seed,
+            is_rough=is_rough,
+        )
+
+    def score(
+        self, model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch]
+    ) -> dict[str, float]:
+        """Compare what the model writes with the pieces it heard."""
+        score = score_listening(model, pieces, batches, LISTENING_SETTINGS)
+        return {"listening": score.total} | asdict(score)
+
+    def write_codec(self, folder: Path) -> None:
+        """Nothing: the sounds of a score bundle are not trained."""
+
+
+class AudioFamily:
+    """EnCodec codes for target and context, the paper's way.
+
+    Args:
+        codec: trained by `stemgen train codec`, or a published one.
+    """
+
+    name = "audio"
+    first_level_share: float | None = None
+
+    def __init__(self, codec: EncodecCodec) -> None:
+        self.codec = codec
+
+    def model_config(self, size: str) -> ModelConfig:
+        """Return the model in a named size."""
+        spec = self.codec.spec
+        return build_config(
+            SIZES[size], spec, fields=(INSTRUMENT_FIELD,), context_codec=spec.name, num_context_features=None
+        )
+
+    def batches(
+        self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
+    ) -> ExampleBatches:
+        """Return the examples of a run."""
+        return AudioBatches(
+            self.codec,
+            pieces,
+            batch_size=batch_size,
+            window_frames=window_frames,
+            seed=seed,
+            is_rough=is_rough,
+        )
+
+    def score(
+        self, model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch]
+    ) -> dict[str, float]:
+        """Nothing yet: codes of sound have to be judged by ear, which `stemgen evaluate` does."""
+        return {}
+
+    def write_codec(self, folder: Path) -> None:
+        """Write the codec into the bundle."""
+        self.codec.save(folder)
+
+
+class ScoreBatches(ExampleBatches):
+    """Examples of the score family; contexts are detuned by up to 30 cents, as recordings are."""
+
+    def __init__(self, pieces: Sequence[CorpusPiece], **options: Any) -> None:
+        super().__init__(pieces, **options)
+        self._codes: dict[int, torch.Tensor] = {}
+
+    def piece_codes(self, index: int) -> torch.Tensor:
+        """Return the codes of all stems of a piece, uint8 [S, K, T of the piece]; written once, then kept."""
+        if index not in self._codes:
+            entry = self.pieces[index]
+            num_frames = entry.audio.shape[1] // self.frame_length
+            stems = [(stem, self.instrument_at(WindowPlace(index, s, 0))) for s, stem in enumerate(entry.piece.stems)]
+            rows = [encode_notes(stem.notes, instrument, num_frames) for stem, instrument in stems]
+            self._codes[index] = torch.stack(rows).to(torch.uint8)
+        return self._codes[index]
+
+    def _is_playing(self, index: int, start: int, num_frames: int) -> np.ndarray:
+        window = self.piece_codes(index)[:, :, start : start + num_frames]
+        return ((window != REST).any(1).float().mean(1) >= MIN_ACTIVE_SHARE).numpy()
+
+    def _hear(self, contexts: torch.Tensor, num_frames: int, rng: np.random.Generator) -> torch.Tensor:
+        tuning_cents = float(rng.choice(TUNINGS_CENTS)) if self.is_rough else 0.0
+        return extract_features(contexts, num_frames, tuning_cents=tuning_cents)
+
+    def _write(self, place: WindowPlace, num_frames: int) -> torch.Tensor:
+        window = slice(place.start_frame, place.start_frame + num_frames)
+        return self.piece_codes(place.piece)[place.stem, :, window].long()
+
+    def _levels(self, instrument: Instrument) -> tuple[int, ...]:
+        return levels_used(instrument)
+
+
+class AudioBatches(ExampleBatches):
+    """Examples of the audio family."""
+
+    def __init__(self, codec: EncodecCodec, pieces: Sequence[CorpusPiece], **options: Any) -> None:
+        super().__init__(pieces, frame_length=codec.spec.hop_length, **options)
+        self.codec = codec
+
+    def _is_playing(self, index: int, start: int, num_frames: int) -> np.ndarray:
+        part = slice(start * self.frame_length, (start + num_frames) * self.frame_length)
+        samples = self.pieces[index].audio[:, part].astype(np.float32) / 32_768  # [S, L]
+        return np.sqrt(np.square(samples).mean(1)) >= MIN_ACTIVE_RMS
+
+    def _hear(self, contexts: torch.Tensor, num_frames: int, rng: np.random.Generator) -> torch.Tensor:
+        return self.codec.encode(contexts[:, None])  # [B, L] -> [B, K, T]
+
+    def _write(self, place: WindowPlace, num_frames: int) -> torch.Tensor:
+        part = slice(place.start_frame * self.frame_length, (place.start_frame + num_frames) * self.frame_length)
+        samples = self.pieces[place.piece].audio[place.stem, part].astype(np.float32) / 32_768
+        return self.codec.encode(torch.from_numpy(samples)[None, None])[0]  # [1, 1, L] -> [K, T]
+
+    def _levels(self, instrument: Instrument) -> tuple[int, ...]:
+        return tuple(range(self.codec.spec.num_codebooks))

@@ -1,0 +1,130 @@
+"""Onsets, tempo, key and level of sounds made to be known."""
+
+import numpy as np
+import pytest
+
+from stemgen_core.analysis.context import analyse_context
+from stemgen_core.analysis.key import chroma, estimate_key
+from stemgen_core.analysis.level import measure_level
+from stemgen_core.analysis.onset import onset_envelope, pick_onsets
+from stemgen_core.analysis.tempo import estimate_tempo, track_beats
+from tests.core.listening_sounds import RATE_HZ, beat_times, hits, plucks, waveform
+
+MAJOR, MINOR = [0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 11]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_onsets_are_found_within_five_ms(seed: int) -> None:
+    times_s = 0.2 + np.cumsum(np.random.default_rng(seed).uniform(0.12, 0.6, 20))
+
+    found = pick_onsets(onset_envelope(waveform(hits(times_s.tolist(), 15.0, seed))))
+
+    assert len(found) == len(times_s)
+    assert np.abs(found - times_s).max() < 0.005
+
+
+def test_a_steady_tone_has_no_onsets_after_its_start() -> None:
+    time_s = np.arange(5 * RATE_HZ) / RATE_HZ
+
+    found = pick_onsets(onset_envelope(waveform(0.3 * np.sin(2 * np.pi * 220 * time_s))))
+
+    assert [onset for onset in found if 0.1 < onset < 4.9] == []
+
+
+def test_onset_strength_does_not_depend_on_level() -> None:
+    sound = hits(beat_times(100))
+
+    loud, soft = (onset_envelope(waveform(sound * gain)).strength for gain in (1.0, 0.05))
+
+    assert np.allclose(loud, soft, atol=1e-3)
+
+
+@pytest.mark.parametrize("bpm", [81, 90, 97.5, 110, 128, 145])
+def test_tempo_and_beats_of_a_plain_pulse(bpm: float) -> None:
+    accents = beat_times(bpm, 12.0)
+    half_bars = [(time_s, 45) for time_s in accents[::2]]
+
+    tempo = estimate_tempo(onset_envelope(waveform(hits(accents, 12.0) + plucks(half_bars, 12.0))))
+
+    assert tempo.bpm == pytest.approx(bpm, rel=0.01)
+    assert tempo.confidence > 0.5
+    inner = tempo.beats_s[(tempo.beats_s > 0.05) & (tempo.beats_s < accents[-1] + 0.05)]
+    assert np.abs(np.subtract.outer(inner, accents)).min(axis=1).max() < 0.02
+    assert len(inner) == pytest.approx(len(accents), abs=1)
+
+
+def test_noise_has_no_confident_tempo() -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(10 * RATE_HZ)
+
+    assert estimate_tempo(onset_envelope(waveform(noise))).confidence < 0.2
+
+
+def test_beats_need_a_tempo() -> None:
+    with pytest.raises(ValueError, match="bpm must be > 0, got 0"):
+        track_beats(onset_envelope(waveform(hits([1.0]))), 0)
+
+
+@pytest.mark.parametrize("tonic", range(12))
+@pytest.mark.parametrize(("scale", "mode"), [(MAJOR, "major"), (MINOR, "minor")])
+def test_key_of_a_scale_that_leans_on_its_triad(tonic: int, scale: list[int], mode: str) -> None:
+    degrees = [0, 2, 4, 0, 1, 2, 3, 4, 5, 4, 6, 0, 2, 4, 0]
+    notes = [(0.1 + 0.4 * index, 55 + tonic + scale[degree]) for index, degree in enumerate(degrees)]
+
+    key = estimate_key(chroma(waveform(plucks(notes, 7.0))))
+
+    assert key is not None
+    assert (key.tonic, key.is_minor) == ((tonic + 7) % 12, mode == "minor")
+
+
+@pytest.mark.parametrize("detune", [-0.4, -0.2, 0.3])
+def test_a_detuned_recording_keeps_its_pitch_classes_sharp(detune: float) -> None:
+    time_s = np.arange(4 * RATE_HZ) / RATE_HZ
+    triad = sum(np.sin(2 * np.pi * 440 * 2 ** ((step + detune) / 12) * time_s) for step in (-9, -5, -2))
+
+    energy = chroma(waveform(0.1 * np.asarray(triad))).energy.sum(axis=0)
+
+    assert sorted(np.argsort(energy)[-3:].tolist()) == [0, 4, 7]
+    assert np.sort(energy)[-4] < 0.1 * np.sort(energy)[-3]
+
+
+def test_drums_have_no_key() -> None:
+    assert estimate_key(chroma(waveform(hits(beat_times(120))))) is None
+
+
+def test_a_loop_of_four_bars_is_recognised() -> None:
+    beats = np.arange(16) * 60 / 105
+    sound = hits(beats.tolist(), 16 * 60 / 105)
+
+    analysis = analyse_context(waveform(sound))
+
+    assert analysis.num_bars == 4
+    assert analysis.tempo_bpm == pytest.approx(105, rel=0.01)
+    assert analysis.key is None
+    assert len(analysis.to_json()["beats_s"]) == len(analysis.beats_s)
+
+
+def test_silence_is_analysed_as_silence() -> None:
+    analysis = analyse_context(waveform(np.zeros(RATE_HZ)))
+
+    assert analysis.is_silent
+    assert (analysis.tempo_bpm, analysis.key, analysis.num_bars) == (None, None, None)
+
+
+def test_levels_of_a_half_silent_sine() -> None:
+    time_s = np.arange(RATE_HZ) / RATE_HZ
+    sine = 0.5 * np.sin(2 * np.pi * 100 * time_s)
+
+    level = measure_level(waveform(np.concatenate([sine, np.zeros(RATE_HZ)])))
+
+    assert level.active_rms_dbfs == pytest.approx(-9.03, abs=0.05)
+    assert level.peak_dbfs == pytest.approx(-6.02, abs=0.01)
+    assert level.silent_share == pytest.approx(0.5, abs=0.03)
+    assert level.clipped_share == 0
+
+
+def test_flat_tops_are_clipping_and_single_peaks_are_not() -> None:
+    samples = np.zeros((2, 1000))
+    samples[0, 100:110] = 1.0
+    samples[1, 500] = -1.0
+
+    assert measure_level(waveform(samples)).clipped_share == pytest.approx(10 / 2000)
