@@ -124,3 +124,27 @@ def test_files_that_the_maps_name_exist(document: str) -> None:
     named = set(re.findall(r"`((?:stemgen_core|sessions|app|tests)/[\w./-]+)`", text))
 
     assert not {name for name in named if not (ROOT / name).exists()}
+
+
+def test_the_readme_lists_every_setting_of_the_studio() -> None:
+    settings = (ROOT / "app" / "settings.py").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    read = set(re.findall(r'given(?:\.get\(|, )"([A-Z_]+)"', settings))
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", readme, flags=re.MULTILINE))
+
+    assert {"HOST", "PORT"} <= read
+    assert listed == read
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    reads = re.compile(r"os\.(getenv|environ(?!\.setdefault|\.get\(\"PATH\"))")  # a child process needs a PATH
+
+    found = [
+        str(path.relative_to(ROOT))
+        for package in ("app", "sessions", "stemgen_core")
+        for path in (ROOT / package).rglob("*.py")
+        if reads.search(path.read_text(encoding="utf-8"))
+    ]
+
+    assert found == ["app/settings.py"]
