@@ -2,8 +2,9 @@
 
 Conventions: an item is one context with the stem that belongs to it and, where a model was asked, the stem it made.
 What can be measured on the true stem but not on the generated one (it is silent, or noise) counts as the mean of random
-pairs, so that a stem gains nothing by not being there. The random pair of an item is its context with the true stem of another piece's item, of the same instrument where
-there is one. Without generated stems the table says what the scores themselves are worth.
+pairs, so that a stem gains nothing by not being there. The random pair of an item is its context with the true stem of
+another piece's item, of the same instrument where there is one. Without generated stems the table says what the scores
+themselves are worth.
 """
 
 import math
