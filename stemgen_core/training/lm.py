@@ -16,7 +16,7 @@ from stemgen_core.instruments import INSTRUMENTS
 from stemgen_core.masking import mask_target
 from stemgen_core.model.config import SIZES
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.training.examples import ExampleBatch, ExampleBatches
+from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch, ExampleBatches
 from stemgen_core.training.families import INSTRUMENT_FIELD, TrainingFamily
 from stemgen_core.training.objective import masked_loss
 from stemgen_core.training.run_folder import (
@@ -201,7 +201,7 @@ class LmTrainer:
         """Held-out loss with the true and with a swapped context, and listening scores, of the averaged weights."""
         losses, swapped = [], []
         for index, batch in enumerate(self._held_out):
-            for context, kept in ((batch.context, losses), (batch.context.roll(1, 0), swapped)):
+            for context, kept in ((batch.context, losses), (batch.context.roll(TARGETS_PER_CONTEXT, 0), swapped)):
                 rng = torch.Generator().manual_seed(HELD_OUT_SEED + index)
                 other = ExampleBatch(context, batch.codes, batch.instrument, batch.levels, batch.places)
                 kept.append(self._loss(self.average, other, rng, 0.0)[0].item())
