@@ -19,7 +19,7 @@ from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
-from stemgen_core.training.examples import ExampleBatch
+from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch
 
 HIT_TOLERANCE_S = 0.03
 
@@ -59,7 +59,7 @@ def score_listening(
             instrument = find_instrument(piece.stems[place.stem].instrument)
             notes = _generate(model, batch, item, instrument, settings, seed=1_000 * number + item)
             start_s, num_frames = place.start_frame / FRAME_RATE_HZ, batch.codes.shape[2]
-            other = batch.places[(item + 1) % len(batch.places)]
+            other = batch.places[(item + TARGETS_PER_CONTEXT) % len(batch.places)]
             other_piece = pieces[other.piece].piece
             other_start_s = other.start_frame / FRAME_RATE_HZ
             if notes and not instrument.is_drums:
