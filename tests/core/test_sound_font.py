@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -242,10 +243,9 @@ def test_a_written_font_plays(tmp_path: Path) -> None:
 
 
 def test_stereo_links_survive_only_with_both_halves() -> None:
-    left, right = _sine_sample(b"left"), _sine_sample(b"right")
     pair = (
-        Sample(*[getattr(left, n) for n in Sample.__slots__[:8]], link=1, kind=4),
-        Sample(*[getattr(right, n) for n in Sample.__slots__[:8]], link=0, kind=2),
+        replace(_sine_sample(b"left"), link=1, kind=4),
+        replace(_sine_sample(b"right"), link=0, kind=2),
     )
     both = FontInstrument(b"both", (Zone((), (), 0), Zone((), (), 1)))
     half = FontInstrument(b"half", (Zone((), (), 1),))
