@@ -66,12 +66,11 @@ class Handlers:
         known = browser or {}
         token = self.studio.accept_token(known.get("token"))
         try:
-            shown = self._show(token, str(known.get("session_id") or ""))
+            return self._show(token, str(known.get("session_id") or ""))
         except NotFoundError:
-            shown = self._show_start(token)
-        return (*shown[:-1], gr.skip())  # the notice may say by now that there is no model
+            return self._show_start(token)
 
-    def on_instruments(self) -> tuple[Any, Any, Any]:
+    def on_instruments(self) -> tuple[Any, Any, str]:
         """Offer what the model plays, once it is loaded."""
         instruments = self.studio.instruments(MODEL_WAIT_S)
         if not instruments:
@@ -82,7 +81,7 @@ class Handlers:
         choices = [(instrument.label, instrument.name) for instrument in instruments]
         names = [instrument.name for instrument in instruments]
         first = "bass" if "bass" in names else names[0]  # most contexts lack one
-        return gr.update(choices=choices, value=first), gr.update(interactive=True), gr.skip()
+        return gr.update(choices=choices, value=first), gr.update(interactive=True), ""
 
     @says_errors
     def on_example(self, example_id: str, browser: Json) -> Shown:

@@ -1,5 +1,6 @@
 """The page. Builds components and wires handlers; holds no logic."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -72,8 +73,9 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
                 [], show_label=False, container=False, elem_id="session-choice", visible=False, label="Session"
             )
             new_session = gr.Button("New session", size="sm", elem_id="new-session")
-        notice = gr.HTML("", elem_id="notice")
-        start = _build_start(studio.examples)
+        notice = gr.HTML("", elem_id="notice", elem_classes="notice")
+        model_note = gr.HTML("", elem_id="model-note", elem_classes="notice")
+        start = _build_start(studio.examples, studio.max_context_s)
         with gr.Row(visible=False, elem_id="workspace") as workspace:
             composer = _build_composer()
             with gr.Column(elem_id="feed-column"):
@@ -94,12 +96,12 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
         reuse_outputs = [*composer.order, composer.lock]
         feed.reuse(handlers.on_reuse, browser, reuse_outputs, **PRIVATE)
         page.load(handlers.on_load, browser, shown, **PRIVATE)
-        page.load(handlers.on_instruments, None, [composer.instrument, composer.generate, notice], **PRIVATE)
+        page.load(handlers.on_instruments, None, [composer.instrument, composer.generate, model_note], **PRIVATE)
         page.load(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
     return page
 
 
-def _build_start(examples: Any) -> StartPanel:
+def _build_start(examples: Mapping[str, Example], max_context_s: float) -> StartPanel:
     buttons: dict[str, gr.Button] = {}
     with gr.Column(elem_id="start") as column:
         gr.HTML(
@@ -114,7 +116,7 @@ def _build_start(examples: Any) -> StartPanel:
                 for example in examples.values():
                     buttons[example.id] = _example_button(example)
             with gr.Column():
-                _door_title("Upload", "WAV, FLAC, MP3 and more, 1 second to 2 minutes.")
+                _door_title("Upload", f"WAV, FLAC, MP3 and more, up to {max_context_s:.0f} seconds.")
                 upload = gr.UploadButton(
                     "Choose a file", file_types=AUDIO_TYPES, elem_classes="door-button", elem_id="upload"
                 )

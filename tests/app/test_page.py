@@ -1,6 +1,7 @@
 """The page and its handlers, without a browser."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,14 +10,16 @@ import pytest
 
 from app.errors import SettingsError
 from app.main import browser_secret
+from app.model_shelf import ModelShelf
 from app.services import Studio
 from app.settings import Settings
 from app.ui.handlers import SHOWN, Handlers, notice, read_order
 from app.ui.layout import build_page
 from app.ui.theme import build_theme, page_style
 from sessions.tree import Node
-from stemgen_core.errors import InvalidRequestError
+from stemgen_core.errors import CheckpointError, InvalidRequestError
 from stemgen_core.instruments import INSTRUMENTS
+from tests.app.fakes import PLAYED, EchoGenerator
 from tests.app.waiting import OWNER
 
 BROWSER = {"token": OWNER}
@@ -148,3 +151,22 @@ def test_settings_come_from_the_environment_and_empty_ones_keep_the_default() ->
 def test_a_port_that_is_none_is_refused_by_name(port: str) -> None:
     with pytest.raises(SettingsError, match="PORT must be a whole number from 1 to 65535"):
         Settings.from_environment({"PORT": port})
+
+
+def test_without_a_model_the_page_says_why_nothing_can_be_generated(studio: Studio) -> None:
+    def load() -> EchoGenerator:
+        raise CheckpointError("There is no model at /here.")
+
+    without = replace(studio, models=ModelShelf(load))
+
+    instruments, generate, words = Handlers(without).on_instruments()
+
+    assert (instruments["choices"], generate["interactive"]) == ([], False)
+    assert "There is no model at /here." in words
+
+
+def test_the_instruments_offered_are_those_the_model_plays(studio: Studio) -> None:
+    instruments, generate, words = Handlers(studio).on_instruments()
+
+    assert [name for _, name in instruments["choices"]] == [instrument.name for instrument in PLAYED]
+    assert (instruments["value"], generate["interactive"], words) == ("bass", True, "")

@@ -1,11 +1,11 @@
-"""Contexts to start from that come with the studio, made by this project's own corpus generator."""
+"""Contexts to start from that come with the studio, made by this project's own corpus generator (`compose.py`)."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "examples"
+FOLDER = Path(__file__).parent
 INDEX_NAME = "examples.json"
 
 
