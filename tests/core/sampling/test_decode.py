@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -40,7 +41,7 @@ def partly_known(seed: int, num_items: int) -> torch.Tensor:
     return codes.masked_fill(torch.rand(codes.shape, generator=seeded(seed + 99)) < 0.6, MASK)
 
 
-def decode(  # noqa: PLR0913
+def decode(
     known: torch.Tensor,
     seeds: Sequence[int],
     settings: SamplingSettings = PLAIN,
@@ -263,7 +264,7 @@ def test_progress_rises_to_one(settings: SamplingSettings, num_frames: int) -> N
 
     assert shares[-1] == 1.0
     assert shares == sorted(shares)
-    assert all(later > former for former, later in zip(shares, shares[1:], strict=False))
+    assert all(later > former for former, later in pairwise(shares))
 
 
 def test_nothing_hidden_needs_no_pass_and_still_reports_the_end() -> None:

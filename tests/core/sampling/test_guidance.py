@@ -8,7 +8,7 @@ import torch
 from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, plan_branches
 from tests.core.tiny_models import seeded
 
-SCALES = [dict(zip(("context", "instrument"), pair, strict=True)) for pair in itertools.product((0, 1, 1.5, 3), (0, 1, 2.5))]
+SCALES = [{"context": c, "instrument": i} for c, i in itertools.product((0, 1, 1.5, 3), (0, 1, 2.5))]
 BOTH = frozenset({"context", "instrument"})
 
 

@@ -1,5 +1,7 @@
 """Covering any length with windows."""
 
+import itertools
+
 import pytest
 
 from stemgen_core.sampling.windows import OVERLAP_SHARE, plan_windows
@@ -23,7 +25,7 @@ def test_each_window_sees_enough_of_the_one_before(window: int) -> None:
     for num_frames in LENGTHS:
         windows = plan_windows(num_frames, window)
 
-        for (_, former_end), (start, end) in zip(windows, windows[1:], strict=False):
+        for (_, former_end), (start, end) in itertools.pairwise(windows):
             assert former_end - start >= round(window * OVERLAP_SHARE)
             assert former_end < end  # something is left to generate
 
