@@ -17,6 +17,7 @@ from stemgen_core.score import Note
 from stemgen_core.sound.level import FloatArray
 from stemgen_core.sound.programs import DRUM_BANK, Sound
 
+_FLUSH_S = 0.1
 _FADE_S = 0.01
 _MAX_VOICES = 256
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 8_000, 192_000
@@ -92,6 +93,8 @@ class SoundfontPlayer:
         with self._lock:
             self._font.reset()
             self._font.set_output(self._stereo, sample_rate_hz, _GAIN_DB)
+            # A reset lets voices of the render before fade out: here, unheard, or they would sound in this one.
+            self._font.render(np.zeros((round(_FLUSH_S * sample_rate_hz), 2), np.float32).data.cast("B"))
             ready: set[int] = set()
             sounding: dict[int, int] = {}
             position = 0

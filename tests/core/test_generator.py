@@ -262,7 +262,7 @@ def test_an_instrument_that_does_not_exist_is_refused(instrument: str, toy: Toy)
 
 
 def test_an_instrument_that_the_model_does_not_play_is_refused(toy: Toy) -> None:
-    with pytest.raises(InvalidRequestError, match="not trained to play vocals. Choose one of: piano"):
+    with pytest.raises(InvalidRequestError, match=r"not trained to play vocals\. Choose one of: piano"):
         toy.generator.generate(tone(1.0), request("vocals"))
 
 
