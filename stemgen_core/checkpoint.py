@@ -138,8 +138,8 @@ def read_manifest(folder: Path) -> BundleManifest:
             config=ModelConfig(**config),
             window_frames=content["window_frames"],
             instruments=tuple(content["instruments"]),
-            training=content["training"],
-            files=content["files"],
+            training=dict(content["training"]),
+            files=dict(content["files"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} lacks something or does not fit together: {error}") from error

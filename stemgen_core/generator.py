@@ -81,7 +81,8 @@ class StemGenerator:
         """Load a bundle with the codecs that it was trained on.
 
         Raises:
-            CheckpointError: if a file is missing, changed, or of a family or codec that this version doesn't have.
+            CheckpointError: if a file is missing, changed, or of a family, codec or instrument that this version
+                doesn't have.
         """
         bundle = load_bundle(bundle_path)
         target_codec, context_codec = open_codecs(bundle.manifest.family, bundle.file)
@@ -89,7 +90,12 @@ class StemGenerator:
         for trained_on, opened in ((config.spec, target_codec.spec), (config.context_codec, context_codec.name)):
             if trained_on != opened:
                 raise CheckpointError(f"The model at {bundle_path} was trained on {trained_on}, not on {opened}.")
-        return cls(bundle, target_codec, context_codec)
+        try:
+            return cls(bundle, target_codec, context_codec)
+        except InvalidRequestError as error:
+            raise CheckpointError(
+                f"The model at {bundle_path} was trained on what this version doesn't know. {error}"
+            ) from error
 
     @property
     def family(self) -> str:

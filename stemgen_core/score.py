@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MIN_CROPPED_S = 1e-3  # what is shorter is left over from rounding: a note that ends where the window begins
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Note:
@@ -29,7 +31,8 @@ class Note:
 def crop_notes(notes: Sequence[Note], start_s: float, end_s: float) -> list[Note]:
     """Return the notes that sound within a window, cut to it and timed from its start.
 
-    A note that began before the window starts at 0 in the result, as its sound does.
+    A note that began before the window starts at 0 in the result, as its sound does. Less than a millisecond of a note
+    is no note.
 
     Args:
         notes: in any order.
@@ -39,6 +42,6 @@ def crop_notes(notes: Sequence[Note], start_s: float, end_s: float) -> list[Note
     cropped = []
     for note in notes:
         onset_s, release_s = max(note.start_s, start_s), min(note.end_s, end_s)
-        if release_s > onset_s:
+        if release_s - onset_s >= MIN_CROPPED_S:
             cropped.append(Note(onset_s - start_s, note.pitch, release_s - onset_s, note.velocity))
     return sorted(cropped)

@@ -150,7 +150,13 @@ def _decode_level(
         scores = passes(codes, is_masked, rule.level)  # [M, V]
         if rule.allowed is not None:
             scores = scores.masked_fill(~rule.allowed, -torch.inf)
-        draws = torch.stack([torch.rand(2, row.shape[1], generator=rng) for rng in rngs])  # [B, 2, T]
+        # An item that is done draws no more, or its next level would depend on how long the others take.
+        draws = torch.stack(
+            [
+                torch.rand(2, row.shape[1], generator=rng) if is_hidden else torch.zeros(2, row.shape[1])
+                for rng, is_hidden in zip(rngs, is_masked.any(1).tolist(), strict=True)
+            ]
+        )  # [B, 2, T]
         sampled, confidence = sample_codes(scores, draws[:, 0][is_masked], settings.temperature)
         ranking = rank_frames(
             torch.zeros(row.shape).masked_scatter(is_masked, confidence),

@@ -30,9 +30,11 @@ def write_midi(path: Path, notes: Sequence[Note], sound: Sound, *, tempo_bpm: fl
     ticks_per_second = TICKS_PER_BEAT * tempo_bpm / 60
     events = []
     for note in notes:
-        # A release at the tick of the next onset comes first, or it would end the new note of the same pitch.
-        events.append((round(note.start_s * ticks_per_second), 1, note.pitch, note.velocity))
-        events.append((round(note.end_s * ticks_per_second), 0, note.pitch, 0))
+        # A release at the tick of the next onset comes first, or it would end the new note of the same pitch. For the
+        # same reason no note is shorter than a tick: its own release would come before it, and it would never end.
+        onset_tick = round(note.start_s * ticks_per_second)
+        events.append((onset_tick, 1, note.pitch, note.velocity))
+        events.append((max(round(note.end_s * ticks_per_second), onset_tick + 1), 0, note.pitch, 0))
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("track_name", name=sound.label))
     track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo_bpm)))

@@ -19,7 +19,7 @@ from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
-from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch
+from stemgen_core.training.examples import ExampleBatch, WindowPlace
 
 HIT_TOLERANCE_S = 0.03
 
@@ -59,7 +59,7 @@ def score_listening(
             instrument = find_instrument(piece.stems[place.stem].instrument)
             notes = _generate(model, batch, item, instrument, settings, seed=1_000 * number + item)
             start_s, num_frames = place.start_frame / FRAME_RATE_HZ, batch.codes.shape[2]
-            other = batch.places[(item + TARGETS_PER_CONTEXT) % len(batch.places)]
+            other = _place_elsewhere(batch.places, item)
             other_piece = pieces[other.piece].piece
             other_start_s = other.start_frame / FRAME_RATE_HZ
             if notes and not instrument.is_drums:
@@ -76,6 +76,12 @@ def score_listening(
         other_onset_hits=_mean(other_hits),
         note_rate_ratio=float(np.median(ratios)) if ratios else 0.0,
     )
+
+
+def _place_elsewhere(places: Sequence[WindowPlace], item: int) -> WindowPlace:
+    """Return the next place in another piece: neighbours share a context, so the next one of all may be no control."""
+    following = [*places[item + 1 :], *places[:item]]
+    return next((place for place in following if place.piece != places[item].piece), places[item])
 
 
 def _generate(

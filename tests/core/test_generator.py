@@ -1,0 +1,303 @@
+"""Audio in, audio out: exact lengths and rates, loops, seeds and refusals."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stemgen_core.checkpoint import Bundle, BundleManifest
+from stemgen_core.codec.protocol import DecodedStem, LevelRule
+from stemgen_core.errors import AudioFormatError, GenerationCancelledError, InvalidRequestError
+from stemgen_core.generator import GenerationRequest, GenerationResult, StemGenerator, check_context
+from stemgen_core.instruments import Instrument
+from stemgen_core.sampling.settings import SamplingSettings
+from stemgen_core.score import Note
+from stemgen_core.types import Waveform
+from tests.core.tiny_models import (
+    MASK,
+    NUM_FEATURES,
+    OFFERED,
+    TOY_SPEC,
+    tone,
+    toy_config,
+    toy_model,
+    write_score_bundle,
+)
+
+QUICK = SamplingSettings(num_steps=(2, 1))
+WINDOW_FRAMES = 100  # of a hundred frames a second: 1 s
+
+
+@dataclass
+class RampCodec:
+    """Writes the share of its length that has passed as the stem, and a note every tenth of a second."""
+
+    spec = TOY_SPEC
+    codes: list[torch.Tensor] = field(default_factory=list)
+    contexts: list[Waveform] = field(default_factory=list)
+
+    def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
+        return tuple(map(LevelRule, range(TOY_SPEC.num_codebooks)))
+
+    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+        self.codes.append(codes)
+        self.contexts.append(context)
+        ramp = torch.linspace(0, 1, context.num_audio_samples)[None]
+        notes = tuple(Note(index / 10, 60 + index % 12, 0.05, 90) for index in range(int(10 * context.duration_s)))
+        return DecodedStem(Waveform(ramp, context.sample_rate_hz), notes)
+
+
+@dataclass
+class MeanFeatures:
+    """Hears the mean of each frame."""
+
+    name = "toy-features"
+    num_features = NUM_FEATURES
+    heard: list[Waveform] = field(default_factory=list)
+
+    def encode(self, context: Waveform, num_frames: int) -> torch.Tensor:
+        self.heard.append(context)
+        padding = num_frames * TOY_SPEC.hop_length - context.num_audio_samples
+        samples = torch.nn.functional.pad(context.samples, (0, padding))
+        return samples.unflatten(1, (num_frames, -1)).mean(2).expand(NUM_FEATURES, -1)
+
+
+@dataclass
+class Toy:
+    target: RampCodec
+    context: MeanFeatures
+    generator: StemGenerator
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    bundle = Bundle(tmp_path, BundleManifest("score", toy_config(), WINDOW_FRAMES, OFFERED[:1]), toy_model())
+    target, context = RampCodec(), MeanFeatures()
+    return Toy(target, context, StemGenerator(bundle, target, context))
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> StemGenerator:
+    """Return an untrained model of the score family with the real sounds; its window is 4 s."""
+    folder = tmp_path_factory.mktemp("bundle")
+    write_score_bundle(folder)
+    return StemGenerator.load(folder)
+
+
+def request(instrument: str = "piano", seed: int = 0, settings: SamplingSettings = QUICK) -> GenerationRequest:
+    return GenerationRequest(instrument, seed, settings)
+
+
+def same(first: GenerationResult, second: GenerationResult) -> bool:
+    return torch.equal(first.stem.samples, second.stem.samples) and first.notes == second.notes
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "rate_hz", "num_channels"),
+    [
+        (0.3, 8_000, 1),
+        (0.3, 48_000, 2),
+        (2.0, 44_100, 2),
+        (2.00001, 32_000, 1),
+        (9.99, 8_000, 2),
+        (9.99, 44_100, 1),
+        (23.7, 8_000, 1),
+        pytest.param(23.7, 48_000, 2, marks=pytest.mark.slow),
+        pytest.param(23.7, 44_100, 1, marks=pytest.mark.slow),
+    ],
+)
+def test_a_stem_has_exactly_the_contexts_rate_and_length(
+    duration_s: float, rate_hz: int, num_channels: int, generator: StemGenerator
+) -> None:
+    context = tone(duration_s, rate_hz, num_channels=num_channels)
+
+    result = generator.generate(context, request())
+
+    assert result.stem.num_audio_samples == context.num_audio_samples
+    assert result.stem.sample_rate_hz == rate_hz
+    assert result.stem.samples.isfinite().all()
+    assert result.stem.samples.abs().max() <= 1
+    assert result.notes is not None
+    assert all(0 <= note.start_s < note.end_s <= context.duration_s + 1e-6 for note in result.notes)
+    assert result.model_id == generator.model_id
+
+
+@pytest.mark.parametrize("instrument", OFFERED)
+@pytest.mark.parametrize("duration_s", [1.3, 4.7], ids=["loop", "two windows"])
+def test_one_seed_is_one_stem(duration_s: float, instrument: str, generator: StemGenerator) -> None:
+    context = tone(duration_s, 8_000)
+
+    first, again, other = (generator.generate(context, request(instrument, seed)) for seed in (5, 5, 6))
+
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_what_is_heard_decides_what_is_played(generator: StemGenerator) -> None:
+    low, high = (generator.generate(tone(2.5, 8_000, pitch_hz=hz), request()) for hz in (110.0, 1_760.0))
+
+    assert low.notes != high.notes
+
+
+def test_a_stereo_context_is_heard_as_its_mean(toy: Toy) -> None:
+    left, right = tone(1.5, 800, pitch_hz=50), tone(1.5, 800, pitch_hz=90)
+
+    toy.generator.generate(Waveform(torch.cat([left.samples, right.samples]), 800), request())
+
+    torch.testing.assert_close(toy.context.heard[0].samples, (left.samples + right.samples) / 2)
+
+
+@pytest.mark.parametrize("rate_hz", [800, 8_000, 44_100])
+def test_the_model_hears_the_codecs_rate_and_the_codec_plays_the_contexts(rate_hz: int, toy: Toy) -> None:
+    context = tone(1.51, rate_hz, pitch_hz=50)
+
+    toy.generator.generate(context, request())
+
+    assert toy.context.heard[0].sample_rate_hz == TOY_SPEC.sample_rate_hz
+    assert toy.target.contexts[0].sample_rate_hz == rate_hz
+    assert toy.target.codes[0].shape == (3, 151)
+    assert (toy.target.codes[0] != MASK).all()
+
+
+@pytest.mark.parametrize(("duration_s", "num_repeats"), [(0.3, 3), (0.5, 2), (0.51, 1), (0.26, 3), (1.0, 1)])
+def test_a_loop_is_heard_as_often_as_the_window_holds_it(duration_s: float, num_repeats: int, toy: Toy) -> None:
+    context = tone(duration_s, 800, pitch_hz=50)
+
+    toy.generator.generate(context, request())
+
+    assert torch.equal(toy.context.heard[0].samples, context.samples.repeat(1, num_repeats))
+
+
+@pytest.mark.parametrize("duration_s", [0.3, 0.33, 0.5])
+def test_of_a_loop_the_second_time_round_is_kept(duration_s: float, toy: Toy) -> None:
+    context = tone(duration_s, 800, pitch_hz=50)
+
+    result = toy.generator.generate(context, request())
+
+    length, repeated = context.num_audio_samples, toy.target.contexts[0].num_audio_samples
+    expected = torch.linspace(0, 1, repeated)[None, length : 2 * length]
+    assert torch.equal(result.stem.samples, expected)
+    assert result.notes is not None
+    played = [Note(index / 10, 60 + index % 12, 0.05, 90) for index in range(int(10 * repeated / 800))]
+    starts = [note.start_s - duration_s for note in played if duration_s <= note.start_s + 0.0001 < 2 * duration_s]
+    own = [note.start_s for note in result.notes if note.duration_s > 0.049]
+    assert own == pytest.approx([start_s for start_s in starts if start_s + 0.05 <= duration_s + 1e-9], abs=1e-9)
+
+
+def test_anything_longer_is_kept_whole(toy: Toy) -> None:
+    context = tone(0.75, 800, pitch_hz=50)
+
+    result = toy.generator.generate(context, request())
+
+    assert torch.equal(result.stem.samples, torch.linspace(0, 1, context.num_audio_samples)[None])
+
+
+def test_each_window_goes_on_from_the_one_before(toy: Toy) -> None:
+    seen: list[torch.Tensor] = []
+    toy.generator.bundle.model.register_forward_hook(lambda _model, inputs, _output: seen.append(inputs[1][0].clone()))
+
+    toy.generator.generate(tone(1.6, 800, pitch_hz=50), request())
+
+    codes, per_window = toy.target.codes[0], 4  # passes: 2 + 1 + 1 steps
+    assert len(seen) == 2 * per_window
+    second = seen[per_window]
+    assert second.shape == (3, WINDOW_FRAMES)
+    assert torch.equal(second[:, :40], codes[:, 60:100])  # windows are 0..100 and 60..160
+    assert (second[:, 40:] == MASK).all()
+
+
+@pytest.mark.parametrize("duration_s", [0.3, 1.0, 2.7])
+def test_progress_rises_to_one(duration_s: float, toy: Toy) -> None:
+    shares: list[float] = []
+
+    toy.generator.generate(tone(duration_s, 800, pitch_hz=50), request(), report_progress=shares.append)
+
+    assert shares[-1] == 1.0
+    assert shares == sorted(set(shares))
+
+
+@pytest.mark.parametrize("num_steps_done", [0, 1, 5, 11])
+def test_a_request_to_stop_is_obeyed_at_any_step(num_steps_done: int, toy: Toy) -> None:
+    answers = [False] * num_steps_done + [True]
+
+    with pytest.raises(GenerationCancelledError):
+        toy.generator.generate(tone(2.2, 800, pitch_hz=50), request(), should_stop=lambda: answers.pop(0))
+
+    assert toy.target.codes == []
+
+
+@pytest.mark.parametrize("num_channels", [1, 2])
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (torch.zeros(8_000), "The audio is silent"),
+        (torch.full((8_000,), 5e-5), "The audio is silent"),
+        (torch.cat([torch.ones(7_999), torch.tensor([torch.nan])]), r"not numbers \(NaN or infinity\)"),
+        (torch.cat([torch.tensor([-torch.inf]), torch.ones(7_999)]), r"not numbers \(NaN or infinity\)"),
+        (torch.zeros(0), "The audio is 0.00 s long; at least 0.25 s are needed"),
+        (torch.ones(1_999), "The audio is 0.25 s long; at least 0.25 s are needed"),
+        (torch.ones(1), "at least 0.25 s are needed"),
+        (torch.ones(8_000 * 601), "The audio is 601 s long; at most 600 s can be used"),
+    ],
+    ids=["silence", "next to silence", "NaN", "infinity", "nothing", "too short", "one sample", "too long"],
+)
+def test_what_cannot_be_listened_to_is_refused_with_the_reason(
+    samples: torch.Tensor, message: str, num_channels: int, toy: Toy
+) -> None:
+    context = Waveform(samples.repeat(num_channels, 1), 8_000)
+
+    with pytest.raises(AudioFormatError, match=message):
+        toy.generator.generate(context, request())
+
+
+def test_a_context_on_one_channel_alone_is_no_silence() -> None:
+    check_context(Waveform(torch.stack([torch.zeros(8_000), torch.ones(8_000)]), 8_000))
+
+
+@pytest.mark.parametrize("instrument", ["kazoo", "Piano", ""])
+def test_an_instrument_that_does_not_exist_is_refused(instrument: str, toy: Toy) -> None:
+    with pytest.raises(InvalidRequestError, match=f"no instrument called '{instrument}'"):
+        toy.generator.generate(tone(1.0), request(instrument))
+
+
+def test_an_instrument_that_the_model_does_not_play_is_refused(toy: Toy) -> None:
+    with pytest.raises(InvalidRequestError, match=r"not trained to play vocals\. Choose one of: piano"):
+        toy.generator.generate(tone(1.0), request("vocals"))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_out_of_range_is_refused(seed: int, toy: Toy) -> None:
+    with pytest.raises(InvalidRequestError, match=f"The seed must be 0 to 2147483647, got {seed}"):
+        toy.generator.generate(tone(1.0), request(seed=seed))
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_the_ends_of_the_seeds_are_seeds(seed: int, toy: Toy) -> None:
+    assert toy.generator.generate(tone(1.0), request(seed=seed)).stem.num_audio_samples == 32_000
+
+
+def test_settings_reach_the_decoding(toy: Toy) -> None:
+    passes: list[int] = []
+    toy.generator.bundle.model.register_forward_hook(lambda _model, inputs, _output: passes.append(len(inputs[0])))
+
+    toy.generator.generate(tone(1.0), request(settings=replace(QUICK, num_steps=(5, 3), context_guidance_scale=2.0)))
+
+    assert passes == [2] * 5 + [1] * 6
+
+
+def test_a_generation_leaves_the_context_and_the_global_random_state_alone(toy: Toy) -> None:
+    context = tone(0.4, 800, pitch_hz=50)
+    before, state = context.samples.clone(), torch.get_rng_state()
+
+    result = toy.generator.generate(context, request())
+    result.stem.samples.zero_()
+
+    assert torch.equal(context.samples, before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_generator_says_what_it_is(generator: StemGenerator) -> None:
+    assert [instrument.name for instrument in generator.instruments] == list(OFFERED)
+    assert generator.family == "score"
+    assert generator.model_id == generator.bundle.manifest.model_id

@@ -1,0 +1,85 @@
+"""Models small enough for every test, with weights large enough that every input changes the output."""
+
+from pathlib import Path
+
+import torch
+
+from stemgen_core.checkpoint import BundleManifest, save_bundle
+from stemgen_core.codec import context_features
+from stemgen_core.codec.score_tokens import SCORE_SPEC
+from stemgen_core.conditioning import ConditionField
+from stemgen_core.instruments import INSTRUMENTS
+from stemgen_core.model.config import ModelConfig
+from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.types import CodecSpec, Waveform
+
+SOUNDS = Path(__file__).parents[2] / "bundle" / "sounds.sf3"
+TOY_SPEC = CodecSpec("toy", sample_rate_hz=800, hop_length=8, num_codebooks=3, codebook_size=8)
+MASK = TOY_SPEC.mask_token_id
+NUM_FEATURES = 5
+INSTRUMENT = ConditionField("instrument", 4)
+OFFERED = ("piano", "bass", "drums")
+
+
+def toy_config(*, num_features: int | None = NUM_FEATURES, dropout: float = 0.0) -> ModelConfig:
+    return ModelConfig(
+        spec=TOY_SPEC,
+        context_codec="toy-features" if num_features else TOY_SPEC.name,
+        num_context_features=num_features,
+        fields=(INSTRUMENT,),
+        dim=16,
+        num_layers=2,
+        num_heads=2,
+        feed_forward_dim=24,
+        dropout=dropout,
+    )
+
+
+def toy_model(seed: int = 0, config: ModelConfig | None = None) -> StemTransformer:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = StemTransformer(config or toy_config()).eval()
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if "norm" not in name:
+                    parameter.normal_(0, 0.4)
+    return model
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def random_codes(seed: int, batch_size: int = 2, num_frames: int = 12) -> torch.Tensor:
+    shape = (batch_size, TOY_SPEC.num_codebooks, num_frames)
+    return torch.randint(TOY_SPEC.codebook_size, shape, generator=seeded(seed))
+
+
+def random_features(seed: int, batch_size: int = 2, num_frames: int = 12) -> torch.Tensor:
+    return torch.randn(batch_size, NUM_FEATURES, num_frames, generator=seeded(seed))
+
+
+def write_score_bundle(folder: Path, *, seed: int = 0, window_frames: int = 100) -> BundleManifest:
+    """Write an untrained model of the score family with the real sounds."""
+    config = ModelConfig(
+        spec=SCORE_SPEC,
+        context_codec=context_features.NAME,
+        num_context_features=context_features.NUM_FEATURES,
+        fields=(ConditionField("instrument", len(INSTRUMENTS)),),
+        dim=8,
+        num_layers=1,
+        num_heads=2,
+        feed_forward_dim=8,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / SOUNDS.name).exists():
+        (folder / SOUNDS.name).symlink_to(SOUNDS)
+    manifest = BundleManifest("score", config, window_frames, OFFERED, {"steps": 0})
+    return save_bundle(folder, manifest, toy_model(seed, config))
+
+
+def tone(duration_s: float, rate_hz: int = 32_000, *, num_channels: int = 1, pitch_hz: float = 220.0) -> Waveform:
+    """Return a tone that swells twice a second, with as many audio samples as the duration rounds to."""
+    seconds = torch.arange(round(duration_s * rate_hz)) / rate_hz
+    swell = (0.5 - seconds % 0.5).clamp_min(0) * 2
+    return Waveform((0.3 * swell * (2 * torch.pi * pitch_hz * seconds).sin()).repeat(num_channels, 1), rate_hz)
