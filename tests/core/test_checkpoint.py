@@ -197,7 +197,7 @@ def test_weights_of_another_size_are_refused(field: str, folder: Path) -> None:
         (lambda content: content.update(family="midi"), "no family 'midi'"),
         (
             lambda content: content["config"].update(context_codec="bands-v9"),
-            "was trained on bands-v9, not on bands-25hz",
+            "was trained on bands-v9, not on bands-pulse-25hz",
         ),
         (lambda content: content["config"]["spec"].update(name="score-v9"), "was trained on .*score-v9"),
         (lambda content: content.update(instruments=["kazoo"]), "was trained on .* this version .*'kazoo'"),
