@@ -1,6 +1,6 @@
 """What the page's components are given: plain JSON made from the store's values. Pure functions.
 
-FeedView     {session_id, contexts: [ContextView], turns: [TurnView]}
+FeedView     {session_id, revision, contexts: [ContextView], turns: [TurnView]}; a greater revision is newer
 TurnView     {turn_id, parent_id, title, summary, hue, state, is_active, queue_position, eta_s, error, created_ms,
               variations: [VariationView]}
 TreeView     {nodes: [{node_id, parent_id, label, detail, hue, is_starred, is_current, is_on_path}]}
@@ -22,7 +22,7 @@ from stemgen_core.instruments import find_instrument
 
 Json = dict[str, Any]
 
-EMPTY_FEED: Json = {"session_id": None, "contexts": [], "turns": []}
+EMPTY_FEED: Json = {"session_id": None, "revision": 0, "contexts": [], "turns": []}
 EMPTY_TREE: Json = {"nodes": []}
 EMPTY_DOCK: Json = {"node_id": None}
 
@@ -37,6 +37,7 @@ def feed_view(snapshot: Snapshot) -> Json:
     labels = node_labels(snapshot)
     return {
         "session_id": snapshot.session.id,
+        "revision": snapshot.session.updated_ms,
         "contexts": [_context(node, labels) for node in snapshot.nodes if node.kind is NodeKind.CONTEXT],
         "turns": [_turn(turn, labels, snapshot.progress.get(turn.id)) for turn in snapshot.turns],
     }

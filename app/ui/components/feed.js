@@ -160,9 +160,16 @@ function entries(view) {
   return [...contexts, ...turns].sort((one, other) => one.created_ms - other.created_ms);
 }
 
+let shown = null; // the newest view; one that was read earlier may come in later
+
+function isStale(view) {
+  return shown && view.session_id === shown.session_id && view.revision < shown.revision;
+}
+
 function render() {
   const view = props.value;
-  if (!view) return;
+  if (!view || isStale(view)) return;
+  shown = view;
   const numBefore = log.children.length;
   const cards = new Map([...log.children].map((card) => [card.dataset.key, card]));
   const next = entries(view).map((entry) => {

@@ -9,7 +9,7 @@
 
   const RAMP_S = 0.01; // long enough to hide the click of a switch, short enough to feel instant
   const LEAD_S = 0.06; // time for the audio thread to take up a new source before it must sound
-  const MAX_BUFFERS = 32; // decoded files kept; 8 s of stereo at 44.1 kHz is 2.8 MB each
+  const MAX_DECODED_BYTES = 256e6; // of sounds kept decoded; what is on stage is kept in any case
   const SILENT_MIX = { volume: 1, isMuted: false, isSolo: false };
 
   class StemEngine extends EventTarget {
@@ -51,10 +51,10 @@
 
     reset(sampleRateHz, numFrames) {
       this.pause();
-      if (this.context && sampleRateHz !== this.sampleRateHz) {
-        this.context.close();
+      if (sampleRateHz !== this.sampleRateHz) {
+        if (this.context) this.context.close();
         this.context = null;
-        this.buffers.clear();
+        this.buffers.clear(); // they were decoded at the other rate
       }
       this.sampleRateHz = sampleRateHz;
       this.numFrames = numFrames;
@@ -85,14 +85,17 @@
       }
       const entry = { buffer: null, promise: null };
       entry.promise = this.fetchBuffer(url).then(
-        (buffer) => (entry.buffer = buffer),
+        (buffer) => {
+          entry.buffer = buffer;
+          this.forgetOldBuffers();
+          return buffer;
+        },
         (error) => {
           this.buffers.delete(url); // so that the next scene tries again
           throw error;
         },
       );
       this.buffers.set(url, entry);
-      this.forgetOldBuffers();
       return entry.promise;
     }
 
@@ -105,10 +108,14 @@
     }
 
     forgetOldBuffers() {
-      const used = new Set(this.tracks.map((track) => track.url));
-      for (const url of [...this.buffers.keys()]) {
-        if (this.buffers.size <= MAX_BUFFERS) return;
-        if (!used.has(url)) this.buffers.delete(url);
+      const onStage = new Set(this.tracks.map((track) => track.url));
+      const bytes = ({ buffer }) => (buffer ? 4 * buffer.length * buffer.numberOfChannels : 0);
+      let total = [...this.buffers.values()].reduce((sum, entry) => sum + bytes(entry), 0);
+      for (const [url, entry] of [...this.buffers]) {
+        if (total <= MAX_DECODED_BYTES) return;
+        if (onStage.has(url) || !entry.buffer) continue;
+        total -= bytes(entry);
+        this.buffers.delete(url);
       }
     }
 

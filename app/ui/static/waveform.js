@@ -3,6 +3,7 @@
   "use strict";
 
   const NUM_PEAKS = 1200; // more than the widest lane has bars
+  const RETRY_MS = 300;
   const known = new Map(); // url -> peaks; small, so that sounds may be forgotten and their pictures stay
 
   function peaks(engine, url) {
@@ -55,7 +56,8 @@
     });
   }
 
-  // A canvas that draws itself when its sound is decoded and when its size changes.
+  // A canvas that draws itself when its sound is decoded and when its size changes. A sound that nobody has played yet
+  // is fetched when its canvas comes into view.
   function waveform(engine, url, attributes) {
     const canvas = window.stemDom.el("canvas", { class: "wave", ...attributes });
     const paint = () => draw(canvas, peaks(engine, url));
@@ -65,7 +67,23 @@
       engine.removeEventListener("buffer", onBuffer);
       paint();
     });
+    whenSeen(canvas, () => {
+      if (peaks(engine, url)) return true;
+      if (!engine.mediaKey) return false; // the dock has not told it yet
+      engine.buffer(url).then(paint, () => draw(canvas, null)); // a lost sound is told about when it is to be played
+      return true;
+    });
     return canvas;
+  }
+
+  // Calls `act` when the canvas comes into view, again a little later for as long as it returns false.
+  function whenSeen(canvas, act) {
+    const observer = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      if (!act()) setTimeout(() => observer.observe(canvas), RETRY_MS);
+    });
+    observer.observe(canvas);
   }
 
   window.stemWaveform = { waveform };

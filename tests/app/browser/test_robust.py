@@ -13,7 +13,7 @@ pytestmark = BROWSER_MARKS
 
 
 def _slowly(server: Server) -> None:
-    server.generator.seconds_per_step = 0.5
+    server.generator.seconds_per_step = 2.0
 
 
 @pytest.fixture(autouse=True)

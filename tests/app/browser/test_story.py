@@ -52,7 +52,21 @@ def test_from_a_loop_to_a_bass_to_a_piano_to_a_branch_and_all_is_there_after_a_r
     assert _tree(page) == ["Noise loop", "Bass B", "Piano A", "Drums A"]
     expect(page.locator('#tree .star[aria-pressed="true"]')).to_have_count(1)
     expect(page.locator("[data-variation]")).to_have_count(4)
+    _scroll_through(page)
+    page.wait_for_function(_ALL_DRAWN)
     play(page)
+
+
+# Bars of a sound fill more of a canvas than its rest line does.
+_ALL_DRAWN = """() => [...document.querySelectorAll(".variation.done canvas")].every((canvas) => {
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  return pixels.filter((value, at) => at % 4 === 3 && value > 0).length > 0.05 * canvas.width * canvas.height;
+})"""
+
+
+def _scroll_through(page: Page) -> None:
+    for card in page.locator(".turn").all():
+        card.scroll_into_view_if_needed()
 
 
 def test_each_variation_shows_what_was_measured_and_a_poor_one_says_so(page: Page) -> None:
