@@ -109,7 +109,7 @@ def test_nothing_to_play_is_silence(codec: ScoreCodec) -> None:
 def test_the_score_family_opens_with_its_sounds() -> None:
     target, context = open_codecs("score", lambda name: SOUNDS.parent / name)
 
-    assert (target.spec, context.name) == (SCORE_SPEC, "bands-25hz-v1")
+    assert (target.spec, context.name) == (SCORE_SPEC, "bands-pulse-25hz-v2")
 
 
 def test_an_unknown_family_is_named_with_the_known_ones() -> None:
