@@ -8,8 +8,8 @@
 PYTHON ?= python3.11
 HOST ?= 127.0.0.1
 PORT ?= 7860
-DATA ?= $(CURDIR)/data
-BUNDLE ?= $(CURDIR)/models/bundle
+DATA ?=
+BUNDLE ?=
 TORCH_INDEX ?=
 
 VENV := .venv
@@ -24,7 +24,7 @@ help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22
 
 studio: install  ## install if need be and serve the studio at http://127.0.0.1:7860
-	@HOST=$(HOST) PORT=$(PORT) STEMGEN_DATA="$(DATA)" STEMGEN_BUNDLE="$(BUNDLE)" $(BIN)/python -m app
+	@HOST="$(HOST)" PORT="$(PORT)" $(if $(DATA),STEMGEN_DATA="$(DATA)") $(if $(BUNDLE),STEMGEN_BUNDLE="$(BUNDLE)") $(BIN)/python -m app
 
 install: $(VENV)/.installed  ## make .venv with all that the studio and `stemgen` need
 

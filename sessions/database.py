@@ -1,8 +1,8 @@
 """Opening the SQLite file.
 
-One process, one connection: the pool holds a single connection and hands it to one thread at a time, so that no
-checkpoint can race a commit (the WAL-reset fault of SQLite 3.7.0 to 3.51.2) and no writer waits for another inside
-SQLite. `sessions.folder_lock` keeps other processes out. See docs/decisions/0006-session-storage.md.
+One process, one connection: the pool holds a single one and lends it to one thread at a time, so that no checkpoint
+can race a commit (the WAL-reset fault of SQLite 3.7.0 to 3.51.2) and no writer waits for another inside SQLite.
+`sessions.folder_lock` keeps other processes out. See docs/decisions/0006-session-storage.md.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from sessions.errors import DatabaseError
 
@@ -34,6 +34,7 @@ def open_engine(path: Path) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_S,

@@ -41,12 +41,12 @@ class SessionStore(SessionMethods, NodeMethods, TurnMethods):
         """Use `open_store` instead."""
         super().__init__(engine, blobs)
         self._engine = engine
-        self._lock = lock
+        self._folder_lock = lock
 
     def close(self) -> None:
         """Close the database and let another server have the data folder."""
         self._engine.dispose()
-        self._lock.release()
+        self._folder_lock.release()
 
     def __enter__(self) -> Self:
         return self

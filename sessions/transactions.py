@@ -8,13 +8,15 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
 from sessions.blobs import BlobStore
 from sessions.database import read_only
 from sessions.errors import AudioNotFoundError, DatabaseError
+from sessions.fair_lock import FairLock
 from sessions.tree import AudioRef
+
+PATIENCE_S = 60.0
 
 
 class Transactions:
@@ -24,6 +26,8 @@ class Transactions:
         self.blobs = blobs
         self.server_id = new_id()
         self.server_pid = os.getpid()
+        # The engine has one connection; this decides who gets it next.
+        self._lock = FairLock()
         self._writing = sessionmaker(engine, class_=Session, expire_on_commit=False)
         self._reading = sessionmaker(read_only(engine), class_=Session, expire_on_commit=False)
 
@@ -34,13 +38,8 @@ class Transactions:
         Raises:
             DatabaseError: if the disk is full or broken, or the database stays busy.
         """
-        try:
-            with self._writing.begin() as db:
-                yield db
-        except OperationalError as error:
-            raise DatabaseError(f"The session could not be saved: {error.orig}.") from error
-        except PoolTimeoutError as error:
-            raise DatabaseError("The session could not be saved: the database is too busy. Try again.") from error
+        with self._begin(self._writing, "saved") as db:
+            yield db
 
     @contextmanager
     def _read(self) -> Generator[Session]:
@@ -49,13 +48,20 @@ class Transactions:
         Raises:
             DatabaseError: if the disk is broken, or the database stays busy.
         """
+        with self._begin(self._reading, "read") as db:
+            yield db
+
+    @contextmanager
+    def _begin(self, make_transaction: sessionmaker[Session], what: str) -> Generator[Session]:
+        if not self._lock.acquire(PATIENCE_S):
+            raise DatabaseError(f"The session could not be {what}: the database is too busy. Try again.")
         try:
-            with self._reading.begin() as db:
+            with make_transaction.begin() as db:
                 yield db
         except OperationalError as error:
-            raise DatabaseError(f"The session could not be read: {error.orig}.") from error
-        except PoolTimeoutError as error:
-            raise DatabaseError("The session could not be read: the database is too busy. Try again.") from error
+            raise DatabaseError(f"The session could not be {what}: {error.orig}.") from error
+        finally:
+            self._lock.release()
 
     def _now_ms(self) -> int:
         return time.time_ns() // 1_000_000

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from stemgen_core.conditioning import ConditionField
 from stemgen_core.errors import CheckpointError
 from stemgen_core.model.config import ModelConfig
+from stemgen_core.model.harmony import HarmonyConfig
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.types import CodecSpec
 
@@ -131,6 +132,7 @@ def read_manifest(folder: Path) -> BundleManifest:
         config = dict(content["config"])
         config["spec"] = CodecSpec(**config["spec"])
         config["fields"] = tuple(ConditionField(**item) for item in config["fields"])
+        config["harmony"] = _read_harmony(config["harmony"])
         return BundleManifest(
             family=content["family"],
             config=ModelConfig(**config),
@@ -141,6 +143,13 @@ def read_manifest(folder: Path) -> BundleManifest:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} lacks something or does not fit together: {error}") from error
+
+
+def _read_harmony(content: dict[str, Any] | None) -> HarmonyConfig | None:
+    if content is None:
+        return None
+    listed: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
+    return HarmonyConfig(**listed)
 
 
 def checked_file(folder: Path, manifest: BundleManifest, name: str) -> Path:

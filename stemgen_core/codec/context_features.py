@@ -1,11 +1,12 @@
-"""What the score-token model hears: semitones and onsets of the mix, 25 frames a second.
+"""What the score-token model hears: semitones, onsets and the pulse of the mix, 25 frames a second.
 
-Layout `bands-25hz-v1`, per 40 ms frame (docs/decisions/0010-context-features.md):
+Layout `bands-pulse-25hz-v2`, per 40 ms frame (docs/decisions/0010-context-features.md):
 
 - 84 semitone bands, C1 (32.7 Hz) to B7: log magnitude from three STFTs, longer windows for lower notes, so that
   neighbouring semitones stay apart where basses live and changes stay sharp above.
 - 8 bands x 4 steps of 10 ms of positive spectral flux: where in the frame something starts, low to high.
 - 8 band energies, so that what sustains without pitch (cymbals, noise) is heard too.
+- 18 values of the pulse (`pulse_features`): where beats and their subdivisions fall.
 
 The level of the context does not matter: everything is relative to its active RMS.
 """
@@ -14,16 +15,18 @@ from functools import cache
 
 import torch
 
+from stemgen_core.codec.pulse_features import NUM_PULSE_FEATURES, extract_pulse
 from stemgen_core.types import Waveform
 
-NAME = "bands-25hz-v1"
+NAME = "bands-pulse-25hz-v2"
 SAMPLE_RATE_HZ = 32_000
 FRAME_LENGTH = 1_280  # audio samples per frame, 25 Hz
 NUM_SUBFRAMES = 4
 LOWEST_SEMITONE, NUM_SEMITONES = 24, 84
 NUM_ONSET_BANDS = 8
 TUNINGS_CENTS = (-30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0)  # what training detunes contexts by
-NUM_FEATURES = NUM_SEMITONES + NUM_ONSET_BANDS * NUM_SUBFRAMES + NUM_ONSET_BANDS
+NUM_BAND_FEATURES = NUM_SEMITONES + NUM_ONSET_BANDS * NUM_SUBFRAMES + NUM_ONSET_BANDS
+NUM_FEATURES = NUM_BAND_FEATURES + NUM_PULSE_FEATURES
 # (first semitone, one past the last, decimation, STFT window after it): 512, 256 and 128 ms.
 _REGIONS = ((24, 52, 4, 4_096), (52, 76, 4, 2_048), (76, 108, 2, 2_048))
 _ONSET_WINDOW = 1_024
@@ -61,7 +64,19 @@ class BandFeatures:
 
 
 def extract_features(samples: torch.Tensor, num_frames: int, *, tuning_cents: float = 0.0) -> torch.Tensor:
-    """Extract features of a batch.
+    """Extract all features of a batch; arguments as for `extract_bands`.
+
+    Returns:
+        float32 [B, F, T].
+    """
+    bands = extract_bands(samples, num_frames, tuning_cents=tuning_cents)
+    frame_rate_hz = SAMPLE_RATE_HZ / FRAME_LENGTH
+    pulse = torch.stack([extract_pulse(item, SAMPLE_RATE_HZ, num_frames, frame_rate_hz) for item in samples])
+    return torch.cat([bands, pulse], dim=1)
+
+
+def extract_bands(samples: torch.Tensor, num_frames: int, *, tuning_cents: float = 0.0) -> torch.Tensor:
+    """Extract the bands of a batch.
 
     Args:
         samples: float32 [B, L] at 32 kHz.
@@ -69,7 +84,7 @@ def extract_features(samples: torch.Tensor, num_frames: int, *, tuning_cents: fl
         tuning_cents: shifts what counts as in tune, up is positive.
 
     Returns:
-        float32 [B, F, T].
+        float32 [B, 124, T].
     """
     length = num_frames * FRAME_LENGTH
     samples = torch.nn.functional.pad(samples, (0, max(0, length - samples.shape[1])))[:, :length]

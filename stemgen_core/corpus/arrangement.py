@@ -12,7 +12,7 @@ from stemgen_core.corpus.performance import limit_polyphony, perform
 from stemgen_core.corpus.piece import ChordSpan, Piece, StemScore
 from stemgen_core.corpus.plan import Event, Plan, draw_plan
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 MAX_VOICES = 5
 _MAX_SILENCE_S = 9.0
 _LEAST_PARTS, _MAX_PARTS = (2, 3, 3, 4), 5
@@ -133,8 +133,8 @@ def compose_piece(seed: int, duration_s: float = 24.0) -> Piece:
     plan = draw_plan(genre, math.ceil(duration_s / bar_s) + 2, rng)
     timing_ms = genre.timing_ms * rng.uniform(0.3, 1.2)
     stems, names = [], set()
-    for instrument, style, program, events in _write_stems(plan, seed):
-        stem_rng = random.Random(f"{seed}:{len(stems)}:performance")
+    for number, (instrument, style, program, events) in enumerate(_write_stems(plan, seed)):
+        stem_rng = random.Random(f"{seed}:{number}:performance")
         is_drums = instrument == "drums"
         events = _drop_sections(plan, events, clock.step_s, _REST_CHANCE.get(instrument, 0.12), stem_rng)
         notes = perform(

@@ -29,6 +29,10 @@ _FONT_CHANCES = {"fluid": 0.65, "musescore": 0.35}
 LEVEL_JITTER_DB = 4.0
 _BLOCK = 64
 _DRUM_BANK = 128
+_NUM_CHANNELS = 16
+_NUM_VOICES = 128
+_SCRUB_PROGRAM = 33
+_SETTLING_BLOCKS = 4  # the synth carries out what it is told when it renders next
 _FADE_S = 0.005
 _GAIN = 0.3
 _DRIVEN_CATEGORIES = ("guitar", "bass", "synth_lead", "organ", "drums")
@@ -64,8 +68,8 @@ class OfflineSynth:
         self._synth: Any = fluidsynth.Synth(
             gain=_GAIN,
             samplerate=sample_rate_hz,
-            channels=16,
-            **{"synth.reverb.active": 0, "synth.chorus.active": 0},
+            channels=_NUM_CHANNELS,
+            **{"synth.reverb.active": 0, "synth.chorus.active": 0, "synth.polyphony": _NUM_VOICES},
         )
         # The float call, because the 16-bit one adds dither that depends on everything rendered before.
         self._write_float: Any = fluidsynth.cfunc(
@@ -80,7 +84,6 @@ class OfflineSynth:
             ("roff", ctypes.c_int, 1),
             ("rincr", ctypes.c_int, 1),
         )
-        self._reset: Any = fluidsynth.fluid_synth_system_reset
         self._font_ids: dict[str, int] = {}
         for name, path in fonts.items():
             font_id = self._synth.sfload(str(path)) if path.exists() else -1
@@ -103,7 +106,7 @@ class OfflineSynth:
         Returns:
             float32 [2, L].
         """
-        self._reset(self._synth.synth)
+        self._forget()
         font_id, bank = self._font_ids[font], _DRUM_BANK if is_drums else 0
         if self._synth.sfpreset_name(font_id, bank, program) is None:
             program = 0
@@ -131,6 +134,23 @@ class OfflineSynth:
         if num_fade:
             audio[-num_fade:] *= np.linspace(1, 0, num_fade, dtype=np.float32)[:, None]
         return np.ascontiguousarray(audio.T)
+
+    def _forget(self) -> None:
+        """Bring the synth into the same state whatever it played before, so that a stem depends on nothing else.
+
+        A system reset alone lets releases ring on. And each voice fades in from the loudness at which it was last used,
+        so all voices play one block of the same faint notes.
+        """
+        self._synth.system_reset()
+        self._synth.program_select(0, next(iter(self._font_ids.values())), 0, _SCRUB_PROGRAM)
+        scrap = np.zeros((_SETTLING_BLOCKS * _BLOCK, 2), np.float32)
+        for _ in range(2):  # a voice keeps two sets of state, used in turns
+            for pitch in range(_NUM_VOICES):
+                self._synth.noteon(0, pitch, 1)
+            self._fill(scrap, 0, _SETTLING_BLOCKS)
+            for channel in range(_NUM_CHANNELS):
+                self._synth.all_sounds_off(channel)
+            self._fill(scrap, 0, _SETTLING_BLOCKS)
 
     def _fill(self, audio: FloatArray, start_block: int, end_block: int) -> None:
         length = (end_block - start_block) * _BLOCK

@@ -29,6 +29,7 @@ PAIR_SCORES = (
     "beat_f1", "onset_agreement", "late_ms", "grid_agreement",
     "chroma_contrast", "key_score", "chord_energy", "chord_tone_share", "root_share",
 )  # fmt: skip
+NOTE_SCORES = ("chord_tone_share", "root_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,8 @@ def _row(name: str, scores: dict[str, list[dict[str, float | None]]], seed: int)
     }
     has_generated = len(values["generated"]) > 0
     can_place = has_generated and name in PAIR_SCORES
-    if can_place and not np.isnan(values["random"]).all() and not np.isnan(values["generated"]).all():
+    writes_no_notes = name in NOTE_SCORES and np.isnan(values["generated"]).all()
+    if can_place and not writes_no_notes and not np.isnan(values["random"]).all():
         is_missing = np.isnan(values["generated"]) & ~np.isnan(values["true"])
         values["generated"][is_missing] = np.nanmean(values["random"])
     return ScoreRow(

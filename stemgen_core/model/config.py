@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stemgen_core.conditioning import ConditionField
+from stemgen_core.model.harmony import HarmonyConfig
 from stemgen_core.types import CodecSpec
 
 
@@ -20,6 +21,7 @@ class ModelConfig:
         num_heads: H; the head width D / H is even.
         feed_forward_dim: hidden width of SwiGLU.
         dropout: probability in attention output and feed-forward output, training only.
+        harmony: where pitches lie in context features and codes; None where they are not told apart.
     """
 
     spec: CodecSpec
@@ -31,15 +33,18 @@ class ModelConfig:
     num_heads: int
     feed_forward_dim: int
     dropout: float = 0.0
+    harmony: HarmonyConfig | None = None
 
     def __post_init__(self) -> None:
         """Check that the numbers fit together.
 
         Raises:
-            ValueError: if the width can't be split into channels and heads.
+            ValueError: if the width can't be split into channels and heads, or harmony is to be heard in tokens.
         """
         if self.dim % (2 * self.num_heads):
             raise ValueError(f"dim {self.dim} must be a multiple of twice num_heads {self.num_heads}")
+        if self.harmony is not None and self.num_context_features is None:
+            raise ValueError("harmony is heard in features, and this context is tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ def build_config(
     context_codec: str,
     num_context_features: int | None,
     dropout: float = 0.0,
+    harmony: HarmonyConfig | None = None,
 ) -> ModelConfig:
     """Combine a size with a codec and its conditions."""
     return ModelConfig(
@@ -84,4 +90,5 @@ def build_config(
         num_heads=size.num_heads,
         feed_forward_dim=size.feed_forward_dim,
         dropout=dropout,
+        harmony=harmony,
     )

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from stemgen_core.model.config import ModelConfig
+from stemgen_core.model.harmony import NUM_PITCH_CLASSES
 from stemgen_core.types import CodecSpec
 
 
@@ -55,13 +56,11 @@ class ContextTargetEmbedding(nn.Module):
         super().__init__()
         half = config.dim // 2
         self.tokens = TokenTables(config.spec, half)
-        self.features = (
-            None
-            if config.num_context_features is None
-            else nn.Sequential(
-                nn.Linear(config.num_context_features, config.dim), nn.SiLU(), nn.Linear(config.dim, half)
-            )
-        )
+        self.features = None
+        if config.num_context_features is not None:
+            num_chroma = 0 if config.harmony is None else NUM_PITCH_CLASSES * config.harmony.num_chroma_channels
+            first = nn.Linear(config.num_context_features + num_chroma, config.dim)
+            self.features = nn.Sequential(first, nn.SiLU(), nn.Linear(config.dim, half))
         self.no_context = nn.Parameter(torch.zeros(half))
         self.fields = config.fields
         self.conditions = nn.ModuleDict(
@@ -74,6 +73,7 @@ class ContextTargetEmbedding(nn.Module):
         target_codes: torch.Tensor,
         conditions: Mapping[str, torch.Tensor],
         has_context: torch.Tensor,
+        chroma: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Embed aligned frames.
 
@@ -82,6 +82,7 @@ class ContextTargetEmbedding(nn.Module):
             target_codes: int64 [B, K, T], values in [0, V]; V is the mask token.
             conditions: per field int64 [B], values in [0, num_values]; the last means "not given".
             has_context: bool [B], False = this item hears nothing.
+            chroma: float [B, T, C, 12] of the context, where the model hears harmony.
 
         Returns:
             float [B, T, D].
@@ -92,7 +93,11 @@ class ContextTargetEmbedding(nn.Module):
         if context.shape[-1] != target_codes.shape[-1]:
             raise ValueError(f"context has {context.shape[-1]} frames, target {target_codes.shape[-1]}")
 
-        heard = self.tokens(context) if self.features is None else self.features(context.transpose(1, 2))
+        if self.features is None:
+            heard = self.tokens(context)
+        else:
+            frames = context.transpose(1, 2)  # [B, T, F]
+            heard = self.features(frames if chroma is None else torch.cat([frames, chroma.flatten(2)], -1))
         heard = torch.where(has_context[:, None, None], heard, self.no_context)  # [B, T, D/2]
         target = self.tokens(target_codes)  # [B, T, D/2]
         embedded = [self.conditions[field.name](conditions[field.name]) for field in self.fields]

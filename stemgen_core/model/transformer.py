@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from stemgen_core.model.config import ModelConfig
 from stemgen_core.model.embedding import ContextTargetEmbedding
+from stemgen_core.model.harmony import RelativeHarmony, read_chroma
 
 ROTARY_BASE = 10_000.0
 INITIAL_DEVIATION = 0.02
@@ -30,7 +31,13 @@ class StemTransformer(nn.Module):
         self.heads = nn.ModuleList(
             nn.Linear(config.dim, config.spec.codebook_size, bias=False) for _ in range(config.spec.num_codebooks)
         )
-        self.apply(_initialise)
+        self.harmony = (
+            None if config.harmony is None else RelativeHarmony(config.harmony, config.dim, config.spec.codebook_size)
+        )
+        # What hears (features, harmony) keeps PyTorch's wider initialisation: the context speaks up
+        quiet = [self.embedding.tokens, self.embedding.conditions, self.blocks, self.heads]
+        for module in quiet if self.harmony is None else [*quiet, self.harmony.queries]:
+            module.apply(_initialise)
         for block in blocks:  # the sum of the residual branches keeps its size at any depth
             for projection in (block.attention.out, block.feed_forward.down):
                 nn.init.normal_(projection.weight, std=INITIAL_DEVIATION / (2 * config.num_layers) ** 0.5)
@@ -51,25 +58,35 @@ class StemTransformer(nn.Module):
             has_context: bool [B].
 
         Returns:
-            float [B, T, D]; `logits` turns it into scores of one level.
+            float [B, T, D], with what was heard of harmony behind it; `logits` turns it into scores of one level.
         """
-        hidden = self.embedding(context, target_codes, conditions, has_context)  # [B, T, D]
+        chroma = None if self.config.harmony is None else read_chroma(context, self.config.harmony)
+        hidden = self.embedding(context, target_codes, conditions, has_context, chroma)  # [B, T, D]
         rotation = rotary_table(hidden.shape[1], self.config.dim // self.config.num_heads, hidden.device)
         for block in self.blocks:
             hidden = block(hidden, rotation)
-        return self.norm(hidden)
+        hidden = self.norm(hidden)
+        if self.harmony is None or chroma is None:
+            return hidden
+        return torch.cat([hidden, self.harmony(chroma, has_context)], -1)  # [B, T, D + 12 R]
 
     def logits(self, hidden: torch.Tensor, level: int) -> torch.Tensor:
         """Score the codes of one level.
 
         Args:
-            hidden: float [..., D], what `forward` returned, or some of its frames.
+            hidden: float [..., M, D], what `forward` returned, or some of its frames.
             level: 0 .. K - 1.
 
         Returns:
-            float [..., V].
+            float [..., M, V].
         """
-        return self.heads[level](hidden)
+        if self.harmony is None:
+            return self.heads[level](hidden)
+        hidden, heard = hidden[..., : self.config.dim], hidden[..., self.config.dim :]
+        scores = self.heads[level](hidden)
+        if level >= self.harmony.config.num_levels:
+            return scores
+        return scores + self.harmony.scores(hidden, heard, level)
 
 
 class Block(nn.Module):

@@ -109,7 +109,7 @@ def fit_stem_level(stem: FloatArray, context: FloatArray, sample_rate_hz: int, i
 
     Args:
         stem: float32 [C, L].
-        context: float32 [C', L'], what the stem joins.
+        context: float32 [C', L'], what the stem joins; C' is C or 1, or C is 1.
         sample_rate_hz: of both.
         instrument: a key of `CATEGORY_LEVEL_DB`.
 
@@ -128,7 +128,17 @@ def fit_stem_level(stem: FloatArray, context: FloatArray, sample_rate_hz: int, i
     peak = true_peak(fitted)
     if peak > PEAK_CEILING:
         fitted = (fitted * (PEAK_CEILING / peak)).astype(np.float32)
-    return (fitted * max(_MOST_YIELD, headroom_gain([context, fitted]))).astype(np.float32)
+    return (fitted * max(_MOST_YIELD, _gain_beside(fitted, context))).astype(np.float32)
+
+
+def _gain_beside(stem: FloatArray, context: FloatArray) -> float:
+    """Return the gain, 0..1, with which the stem keeps the sum below -1 dBFS; 0 if the context is above."""
+    length = min(stem.shape[1], context.shape[1])
+    added, below = np.broadcast_arrays(stem[:, :length], context[:, :length])
+    size = np.abs(added)
+    sounding = size > 1e-6
+    room = PEAK_CEILING - below[sounding] * np.sign(added[sounding])
+    return float(np.clip((room / size[sounding]).min(initial=1.0), 0.0, 1.0))
 
 
 def headroom_gain(parts: list[FloatArray]) -> float:

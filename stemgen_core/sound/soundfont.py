@@ -17,9 +17,9 @@ from stemgen_core.score import Note
 from stemgen_core.sound.level import FloatArray
 from stemgen_core.sound.programs import DRUM_BANK, Sound
 
-_FLUSH_S = 0.1
 _FADE_S = 0.01
 _MAX_VOICES = 256
+_RESET_S = 0.1
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 8_000, 192_000
 _GAIN_DB = -12.0  # headroom for chords of loud notes
 
@@ -91,10 +91,8 @@ class SoundfontPlayer:
         )
         audio = np.zeros((num_audio_samples, 2), np.float32)
         with self._lock:
-            self._font.reset()
             self._font.set_output(self._stereo, sample_rate_hz, _GAIN_DB)
-            # A reset lets voices of the render before fade out: here, unheard, or they would sound in this one.
-            self._font.render(np.zeros((round(_FLUSH_S * sample_rate_hz), 2), np.float32).data.cast("B"))
+            self._silence(sample_rate_hz)
             ready: set[int] = set()
             sounding: dict[int, int] = {}
             position = 0
@@ -114,11 +112,16 @@ class SoundfontPlayer:
                     self._font.channel_note_off(velocity, pitch)
             if position < num_audio_samples:
                 self._font.render(audio[position:].data.cast("B"))
-            self._font.reset()
         num_fade = min(num_audio_samples, round(_FADE_S * sample_rate_hz))
         if num_fade:
             audio[-num_fade:] *= np.linspace(1, 0, num_fade, dtype=np.float32)[:, None]
         return np.ascontiguousarray(audio.T)
+
+    def _silence(self, sample_rate_hz: int) -> None:
+        """Forget what was played before; a reset lets it fade for some milliseconds, which nobody is to hear."""
+        self._font.reset()
+        scrap = np.zeros((round(_RESET_S * sample_rate_hz), 2), np.float32)
+        self._font.render(scrap.data.cast("B"))
 
     def _prepare(self, velocity: int, preset: int, ready: set[int]) -> None:
         """Set up the channel that plays one velocity."""

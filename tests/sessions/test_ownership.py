@@ -1,13 +1,13 @@
 """A stranger sees nothing, and can't tell somebody else's things from things that aren't there."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sessions.errors import NotFoundError
-from sessions.store import DATABASE_NAME, SessionStore
+from sessions.store import DATABASE_NAME, SessionStore, open_store
 from sessions.tree import Mixer, TurnRequest, VariationResult
 from tests.sessions.scene import OWNER, Scene
 
@@ -67,8 +67,16 @@ def _everything(store: SessionStore) -> list[object]:
     ]
 
 
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionStore]:
+    """One store for all calls below, which change nothing; opening one takes longer than the call."""
+    with open_store(tmp_path_factory.mktemp("data")) as store:
+        yield store
+
+
 @pytest.mark.parametrize("name", CALLS)
-def test_somebody_elses_id_behaves_exactly_like_an_absent_one(store: SessionStore, scene: Scene, name: str) -> None:
+def test_somebody_elses_id_behaves_exactly_like_an_absent_one(shared_store: SessionStore, name: str) -> None:
+    store, scene = shared_store, Scene(shared_store)
     stem = scene.stem(scene.context())
     turn = store.turns(OWNER, stem.session_id)[0]
     assert stem.audio is not None

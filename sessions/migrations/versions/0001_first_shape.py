@@ -99,10 +99,12 @@ def _create_node() -> None:
         sa.Column("sample_rate_hz", sa.Integer(), nullable=True),
         sa.Column("num_audio_samples", sa.BigInteger(), nullable=True),
         sa.Column("num_channels", sa.Integer(), nullable=True),
-        sa.CheckConstraint("(kind = 'context') = (parent_id IS NULL)", name="ck_node_only_contexts_are_roots"),
-        sa.CheckConstraint("(kind = 'removal') = (audio_sha256 IS NULL)", name="ck_node_all_but_removals_sound"),
-        sa.CheckConstraint("(kind = 'removal') = (removed_node_id IS NOT NULL)", name="ck_node_removals_name_a_stem"),
-        sa.CheckConstraint("kind IN ('context', 'stem', 'removal')", name="ck_node_kind_known"),
+        sa.CheckConstraint("(kind = 'context') = (parent_id IS NULL)", name=op.f("ck_node_only_contexts_are_roots")),
+        sa.CheckConstraint("(kind = 'removal') = (audio_sha256 IS NULL)", name=op.f("ck_node_all_but_removals_sound")),
+        sa.CheckConstraint(
+            "(kind = 'removal') = (removed_node_id IS NOT NULL)", name=op.f("ck_node_removals_name_a_stem")
+        ),
+        sa.CheckConstraint("kind IN ('context', 'stem', 'removal')", name=op.f("ck_node_kind_known")),
         sa.ForeignKeyConstraint(["parent_id"], ["node.id"], name="fk_node_parent_id", ondelete="RESTRICT"),
         sa.ForeignKeyConstraint(["removed_node_id"], ["node.id"], name="fk_node_removed_node_id", ondelete="RESTRICT"),
         sa.ForeignKeyConstraint(["session_id"], ["session.id"], name="fk_node_session_id", ondelete="RESTRICT"),
@@ -133,7 +135,9 @@ def _create_turn() -> None:
         sa.Column("server_pid", sa.Integer(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("finished_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="ck_turn_state_known"),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name=op.f("ck_turn_state_known")
+        ),
         sa.ForeignKeyConstraint(["node_id"], ["node.id"], name="fk_turn_node_id", ondelete="RESTRICT"),
         sa.ForeignKeyConstraint(["session_id"], ["session.id"], name="fk_turn_session_id", ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("number", name="pk_turn"),
@@ -164,9 +168,9 @@ def _create_variation() -> None:
         sa.Column("sample_rate_hz", sa.Integer(), nullable=True),
         sa.Column("num_audio_samples", sa.BigInteger(), nullable=True),
         sa.Column("num_channels", sa.Integer(), nullable=True),
-        sa.CheckConstraint("(state = 'done') = (audio_sha256 IS NOT NULL)", name="ck_variation_done_means_audio"),
+        sa.CheckConstraint("(state = 'done') = (audio_sha256 IS NOT NULL)", name=op.f("ck_variation_done_means_audio")),
         sa.CheckConstraint(
-            "state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="ck_variation_state_known"
+            "state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name=op.f("ck_variation_state_known")
         ),
         sa.ForeignKeyConstraint(["turn_id"], ["turn.id"], name="fk_variation_turn_id", ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("number", name="pk_variation"),

@@ -1,0 +1,104 @@
+"""Composition root: the only place where concrete classes meet."""
+
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.errors import StudioError
+from app.examples import load_examples
+from app.model_shelf import Generator, ModelShelf
+from app.services import Studio
+from app.settings import Settings
+from app.sounds import MIN_CONTEXT_S, SoundFiles, SoundShelf, read_kept
+from app.worker import GenerationWorker
+from sessions.errors import SessionError
+from sessions.store import SessionStore, open_store
+from stemgen_core.audio import DecodingLimits, mix_waveforms, read_audio, write_flac
+from stemgen_core.generator import StemGenerator
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+log = logging.getLogger(__name__)
+
+SECRET_NAME = "browser.secret"
+
+
+def build_studio(
+    settings: Settings, store: SessionStore, *, load_generator: Callable[[], Generator] | None = None
+) -> Studio:
+    """Put the studio together; the model begins to load.
+
+    Args:
+        settings: of this server.
+        store: opened on the data folder of `settings`.
+        load_generator: returns the model; None loads the bundle of `settings`.
+    """
+    limits = DecodingLimits(max_duration_s=settings.max_context_s, min_duration_s=MIN_CONTEXT_S)
+    files = SoundFiles(partial(read_audio, limits=limits), read_kept, write_flac, mix_waveforms)
+    sounds = SoundShelf(store.blobs, files)
+    return Studio(
+        store=store,
+        sounds=sounds,
+        models=ModelShelf(load_generator or (lambda: StemGenerator.load(settings.bundle_path))),
+        worker=GenerationWorker(store, sounds.keep),
+        examples=load_examples(),
+        max_context_s=settings.max_context_s,
+    )
+
+
+def browser_secret(data_path: Path) -> str:
+    """Return the secret that browsers' storage is sealed with, made at the first start and kept for good."""
+    path = data_path / SECRET_NAME
+    if not path.is_file():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(16))
+    return path.read_text("ascii").strip()
+
+
+def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Blocks":
+    """Open the page to visitors and return it once the server ended; at once with `prevent_thread_lock`."""
+    # Gradio takes seconds to import and reads these at import.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from app.ui.layout import build_page
+    from app.ui.routes import build_routes
+    from app.ui.theme import build_theme, page_style
+
+    page = build_page(studio, browser_secret=browser_secret(settings.data_path))
+    page.queue(max_size=64, default_concurrency_limit=8)
+    page.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        app_kwargs={"routes": build_routes(studio)},
+        ssr_mode=False,
+        run_history=False,
+        max_file_size=f"{settings.max_upload_mb}mb",
+        theme=build_theme(),
+        css=page_style(),
+        footer_links=[],
+        **launch_options,
+    )
+    return page
+
+
+def main() -> int:
+    """Run the studio until it is stopped; return the process's exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        settings = Settings.from_environment()
+        with open_store(settings.data_path) as store:
+            studio = build_studio(settings, store)
+            try:
+                serve(settings, studio)
+            finally:
+                studio.worker.close()
+    except (StudioError, SessionError) as error:
+        log.error("%s", error)
+        return 1
+    return 0

@@ -1,0 +1,316 @@
+"""Use cases. Joins the core and the session tree; knows nothing of Gradio and of SQL.
+
+Every method takes the caller's secret token and hands it to the store, where what belongs to somebody else is not
+found. So an id that the page sends may be anybody's: it is harmless until the store has looked at it.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+from app.examples import Example
+from app.model_shelf import Generator, ModelShelf
+from app.progress import TurnProgress
+from app.sounds import SoundShelf
+from app.worker import GenerationWorker, Job
+from sessions.store import SessionStore
+from sessions.tree import MAX_SEED, Node, SessionInfo, Turn, TurnRequest, WorkState
+from stemgen_core.errors import InvalidRequestError
+from stemgen_core.generator import GenerationRequest
+from stemgen_core.instruments import Instrument
+from stemgen_core.sampling.settings import SamplingSettings, settings_from_preset
+
+MAX_VARIATIONS = 4
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class StemOrder:
+    """What a user asks for in one turn.
+
+    Attributes:
+        instrument: name of a category.
+        num_variations: 1..4; each has its own seed, counted up from `first_seed`.
+        preset: name of a preset.
+        first_seed: 0 .. 2**31-1.
+        temperature: replaces the preset's; None keeps it.
+        context_guidance_scale: replaces the preset's; None keeps it.
+        instrument_guidance_scale: replaces the preset's; None keeps it.
+    """
+
+    instrument: str
+    num_variations: int
+    preset: str
+    first_seed: int
+    temperature: float | None = None
+    context_guidance_scale: float | None = None
+    instrument_guidance_scale: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of a session that the page shows, read at one moment.
+
+    Attributes:
+        session: the session.
+        nodes: its tree, parents before children.
+        turns: its turns, oldest first.
+        lineage: from the root to the node that is open; empty before the first context.
+        progress: of the turns that wait or run, by turn id.
+    """
+
+    session: SessionInfo
+    nodes: tuple[Node, ...]
+    turns: tuple[Turn, ...]
+    lineage: tuple[Node, ...]
+    progress: Mapping[str, TurnProgress]
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a turn waits or runs."""
+        return any(not turn.state.is_finished for turn in self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What the page may do. Built once in `app.main`; tests build it with fakes.
+
+    Attributes:
+        store: the sessions.
+        sounds: the audio files.
+        models: the model, once it is loaded.
+        worker: generates in the background.
+        examples: contexts to start from, by id.
+        max_context_s: longest context that may be brought.
+    """
+
+    store: SessionStore
+    sounds: SoundShelf
+    models: ModelShelf
+    worker: GenerationWorker
+    examples: Mapping[str, Example]
+    max_context_s: float
+
+    # ---- who and where -----------------------------------------------------------------------------------------
+
+    def accept_token(self, token: object) -> str:
+        """Return the token if it is one of ours in form, else a new one of 128 random bits."""
+        return token if isinstance(token, str) and _TOKEN.fullmatch(token) else secrets.token_hex(16)
+
+    def instruments(self, timeout_s: float = 0.0) -> tuple[Instrument, ...]:
+        """Return the categories that the model plays; none if it is not loaded within the time."""
+        generator = self.models.wait(timeout_s)
+        return () if generator is None else generator.instruments
+
+    def sessions(self, owner_token: str) -> tuple[SessionInfo, ...]:
+        """Return the owner's sessions that hold something, last changed first."""
+        return tuple(info for info in self.store.sessions(owner_token) if info.current_node_id is not None)
+
+    def snapshot(self, owner_token: str, session_id: str, node_id: str | None = None) -> Snapshot:
+        """Read a session as seen from one of its nodes.
+
+        Args:
+            owner_token: whose session it is.
+            session_id: which one.
+            node_id: the node that the page stands on; None, or one that is no longer there, is the one last open.
+
+        Raises:
+            SessionNotFoundError: if this owner has no such session.
+        """
+        session = self.store.session(owner_token, session_id)
+        nodes = self.store.tree(owner_token, session_id)
+        known = {node.id for node in nodes}
+        open_id = node_id if node_id in known else session.current_node_id
+        turns = self.store.turns(owner_token, session_id)
+        progress = {turn.id: self.worker.progress(turn.id) for turn in turns if not turn.state.is_finished}
+        return Snapshot(
+            session=session,
+            nodes=nodes,
+            turns=turns,
+            lineage=self.store.lineage(owner_token, open_id) if open_id in known and open_id else (),
+            progress={turn_id: where for turn_id, where in progress.items() if where is not None},
+        )
+
+    # ---- three doors -------------------------------------------------------------------------------------------
+
+    def start_from_file(self, owner_token: str, source: Path, name: str) -> Node:
+        """Begin a session from audio that the user brought and return its context.
+
+        Raises:
+            AudioFormatError: if it can't be decoded, is silent, too short or too long; nothing is begun then.
+        """
+        waveform = self.sounds.read_context(source, max_duration_s=self.max_context_s)
+        audio = self.sounds.keep(waveform)
+        session = self.store.create_session(owner_token, name)
+        return self.store.add_context(owner_token, session.id, audio, name=name)
+
+    def start_from_example(self, owner_token: str, example_id: str) -> Node:
+        """Begin a session from one of the examples and return its context.
+
+        Raises:
+            InvalidRequestError: if there is no such example.
+        """
+        example = self.examples.get(example_id)
+        if example is None:
+            raise InvalidRequestError("There is no such example.")
+        return self.start_from_file(owner_token, example.path, example.label)
+
+    # ---- asking for stems --------------------------------------------------------------------------------------
+
+    def request_stem(self, owner_token: str, node_id: str, order: StemOrder) -> Turn:
+        """Queue variations of a stem on top of a node and return their turn at once.
+
+        Raises:
+            ModelNotReadyError: if no model is loaded.
+            InvalidRequestError: if the model can't do what is asked for.
+            BusyError: if too much is waiting.
+            NodeNotFoundError: if this owner has no such node.
+            InvalidActionError: if the node is in the trash.
+        """
+        generator = self.models.get()
+        _check_order(order, generator)
+        seeds = tuple((order.first_seed + at) % (MAX_SEED + 1) for at in range(order.num_variations))
+        settings = settings_from_preset(
+            order.preset,
+            temperature=order.temperature,
+            context_guidance_scale=order.context_guidance_scale,
+            instrument_guidance_scale=order.instrument_guidance_scale,
+        )
+        return self._queue(owner_token, node_id, generator, order.instrument, seeds, settings, order.preset)
+
+    def retry_turn(self, owner_token: str, turn_id: str) -> Turn:
+        """Ask again, with the same seeds and settings, for what a turn did not finish; this is a new turn.
+
+        Raises:
+            ModelNotReadyError: if no model is loaded.
+            InvalidRequestError: if nothing is left to make, or the model of then is not the one of now.
+            BusyError: if too much is waiting.
+            TurnNotFoundError: if this owner has no such turn.
+        """
+        turn = self.store.turn(owner_token, turn_id)
+        seeds = tuple(variation.seed for variation in turn.variations if variation.state is not WorkState.DONE)
+        if not turn.state.is_finished or not seeds:
+            raise InvalidRequestError("This turn has nothing left to try again.")
+        generator = self.models.get()
+        if turn.instrument not in {instrument.name for instrument in generator.instruments}:
+            raise InvalidRequestError("The model that is loaded now does not play this instrument.")
+        settings = _settings_from_json(turn.settings)
+        return self._queue(owner_token, turn.node_id, generator, turn.instrument, seeds, settings, turn.preset)
+
+    def cancel_turn(self, owner_token: str, turn_id: str) -> Turn:
+        """Stop a turn: the model stops before its next decoding step, what is finished is kept.
+
+        Raises:
+            TurnNotFoundError: if this owner has no such turn.
+        """
+        turn = self.store.turn(owner_token, turn_id)  # whose is it? only then may it be stopped
+        self.worker.cancel(turn.id)
+        return self.store.cancel_turn(owner_token, turn.id)
+
+    def _queue(
+        self,
+        owner_token: str,
+        node_id: str,
+        generator: Generator,
+        instrument: str,
+        seeds: tuple[int, ...],
+        settings: SamplingSettings,
+        preset: str | None,
+    ) -> Turn:
+        self.worker.ensure_room()
+        lineage = self.store.lineage(owner_token, node_id)
+        request = TurnRequest(instrument, seeds, asdict(settings), generator.model_id, preset)
+        turn = self.store.create_turn(owner_token, node_id, request)
+        self.worker.submit(
+            Job(
+                owner_token=owner_token,
+                turn_id=turn.id,
+                generator=generator,
+                load_context=lambda: self.sounds.mix_at(lineage),
+                requests={
+                    variation.id: GenerationRequest(instrument, variation.seed, settings)
+                    for variation in turn.variations
+                },
+            )
+        )
+        return turn
+
+    # ---- the tree ----------------------------------------------------------------------------------------------
+
+    def pick(self, owner_token: str, variation_id: str) -> Node:
+        """Make a variation a node of the tree, and open it.
+
+        Raises:
+            VariationNotFoundError: if this owner has no such variation.
+            InvalidActionError: if it is not finished.
+        """
+        return self.store.pick_variation(owner_token, variation_id)
+
+    def go_to(self, owner_token: str, session_id: str, node_id: str) -> Node:
+        """Open a node of a session.
+
+        Raises:
+            SessionNotFoundError: if this owner has no such session.
+            NodeNotFoundError: if this owner has no such node.
+            InvalidActionError: if the node is in the trash or of another session.
+        """
+        self.store.set_current_node(owner_token, session_id, node_id)
+        return self.store.node(owner_token, node_id)
+
+    def remove_stem(self, owner_token: str, node_id: str, stem_node_id: str) -> Node:
+        """Make and open a node that sounds like another without one of its stems.
+
+        Raises:
+            NodeNotFoundError: if this owner has no such nodes.
+            InvalidActionError: if the stem doesn't sound there.
+        """
+        return self.store.remove_stem(owner_token, node_id, stem_node_id)
+
+    def star(self, owner_token: str, *, node_id: str | None, variation_id: str | None, is_starred: bool) -> None:
+        """Give a node or a variation a star or take it away; a picked variation and its node share theirs.
+
+        Raises:
+            NotFoundError: if this owner has no such thing.
+        """
+        if node_id is not None:
+            variation_id = self.store.star_node(owner_token, node_id, is_starred).variation_id
+        if variation_id is not None:
+            picked_node_id = self.store.star_variation(owner_token, variation_id, is_starred).picked_node_id
+            if node_id is None and picked_node_id is not None:
+                self.store.star_node(owner_token, picked_node_id, is_starred)
+
+    def rename(self, owner_token: str, node_id: str, name: str) -> Node:
+        """Call a node something else.
+
+        Raises:
+            NodeNotFoundError: if this owner has no such node.
+        """
+        return self.store.rename_node(owner_token, node_id, name)
+
+    # ---- sounds for the browser --------------------------------------------------------------------------------
+
+    def audio_path(self, owner_token: str, sha256: str) -> Path:
+        """Return the file of a sound that this owner may hear.
+
+        Raises:
+            AudioNotFoundError: if nothing of this owner's is it, or its file is gone.
+        """
+        return self.sounds.blobs.path(self.store.find_audio(owner_token, sha256).sha256)
+
+
+def _check_order(order: StemOrder, generator: Generator) -> None:
+    if order.instrument not in {instrument.name for instrument in generator.instruments}:
+        raise InvalidRequestError("Choose an instrument that the model plays.")
+    if not 1 <= order.num_variations <= MAX_VARIATIONS:
+        raise InvalidRequestError(f"Ask for 1 to {MAX_VARIATIONS} variations, not {order.num_variations}.")
+    if not 0 <= order.first_seed <= MAX_SEED:
+        raise InvalidRequestError(f"The seed must be a whole number from 0 to {MAX_SEED}, got {order.first_seed}.")
+
+
+def _settings_from_json(stored: Mapping[str, object]) -> SamplingSettings:
+    """Read settings as a turn keeps them; JSON has no tuples."""
+    num_steps = cast(Sequence[int], stored["num_steps"])
+    return SamplingSettings(**{**stored, "num_steps": tuple(num_steps)})  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,61 @@
+"""What can be set from outside. The only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import SettingsError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one studio server.
+
+    Attributes:
+        host: address to listen on (`HOST`); 0.0.0.0 lets other machines in.
+        port: TCP port 1..65535 (`PORT`).
+        data_path: folder of sessions, sounds and the server's secret (`STEMGEN_DATA`).
+        bundle_path: folder of the model (`STEMGEN_BUNDLE`).
+        max_upload_mb: largest upload, megabytes (`STEMGEN_MAX_UPLOAD_MB`).
+        max_context_s: longest context, seconds (`STEMGEN_MAX_CONTEXT_S`).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    data_path: Path = REPOSITORY / "data"
+    bundle_path: Path = REPOSITORY / "bundle"
+    max_upload_mb: int = 50
+    max_context_s: int = 120
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings; a variable that is absent or empty leaves the default.
+
+        Args:
+            environment: variables by name; None reads the process's own.
+
+        Raises:
+            SettingsError: if a number is none or outside its range; the message names the variable.
+        """
+        given = os.environ if environment is None else environment
+        default = cls()
+        return cls(
+            host=given.get("HOST") or default.host,
+            port=_whole_number(given, "PORT", default.port, 1, 65535),
+            data_path=Path(given.get("STEMGEN_DATA") or default.data_path).expanduser(),
+            bundle_path=Path(given.get("STEMGEN_BUNDLE") or default.bundle_path).expanduser(),
+            max_upload_mb=_whole_number(given, "STEMGEN_MAX_UPLOAD_MB", default.max_upload_mb, 1, 1000),
+            max_context_s=_whole_number(given, "STEMGEN_MAX_CONTEXT_S", default.max_context_s, 1, 600),
+        )
+
+
+def _whole_number(given: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:
+    text = given.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+        raise SettingsError(f"{name} must be a whole number from {lowest} to {highest}, got {text!r}.")
+    return int(text)

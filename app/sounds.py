@@ -1,0 +1,86 @@
+"""Sounds as the studio keeps them: a waveform becomes a FLAC blob and back; a node becomes the mix that it stands for.
+
+The functions that touch audio files come from outside, so that this module knows no codec and tests need none.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+import torch
+
+from sessions.blobs import BlobStore
+from sessions.tree import AudioRef, Node, mix_nodes
+from stemgen_core.errors import AudioFormatError
+from stemgen_core.types import Waveform
+
+SILENCE_PEAK = 1e-4  # -80 dB: below it there is nothing to listen to
+MIN_CONTEXT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFiles:
+    """What the studio needs of audio files.
+
+    Attributes:
+        read_untrusted: decodes what a user brought, under limits; raises AudioFormatError.
+        read: decodes a file that this program wrote.
+        write: writes a FLAC file.
+        mix: sums waveforms of one rate and length.
+    """
+
+    read_untrusted: Callable[[Path], Waveform]
+    read: Callable[[Path], Waveform]
+    write: Callable[[Path, Waveform], object]
+    mix: Callable[[Sequence[Waveform]], Waveform]
+
+
+def read_kept(path: Path) -> Waveform:
+    """Read a file that this program wrote.
+
+    Unlike what users bring it needs no guard, and it may well be silent: a model may have chosen to rest.
+    """
+    samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    return Waveform(torch.from_numpy(samples.T.copy()), int(sample_rate_hz))  # [L, C] -> [C, L]
+
+
+@dataclass(frozen=True, slots=True)
+class SoundShelf:
+    """Puts sounds into the blob store and takes them out."""
+
+    blobs: BlobStore
+    files: SoundFiles
+
+    def keep(self, waveform: Waveform) -> AudioRef:
+        """Write a waveform to the blob store and return what a row must say of it."""
+        sha256 = self.blobs.add(lambda path: self.files.write(path, waveform))
+        return AudioRef(sha256, waveform.sample_rate_hz, waveform.num_audio_samples, waveform.num_channels)
+
+    def read_context(self, source: Path, *, max_duration_s: float) -> Waveform:
+        """Decode what a user brought and check that a stem can be made for it.
+
+        Raises:
+            AudioFormatError: if it can't be decoded, is silent, or is shorter or longer than a context may be.
+        """
+        waveform = self.files.read_untrusted(source)
+        if not MIN_CONTEXT_S <= waveform.duration_s <= max_duration_s:
+            raise AudioFormatError(
+                f"This clip lasts {waveform.duration_s:.1f} s. "
+                f"Bring one of {MIN_CONTEXT_S:.0f} to {max_duration_s:.0f} s."
+            )
+        if float(waveform.samples.abs().max()) < SILENCE_PEAK:
+            raise AudioFormatError("This clip is silent, so there is nothing to play along with.")
+        return waveform
+
+    def mix_at(self, lineage: Sequence[Node]) -> Waveform:
+        """Return what sounds at the end of a lineage: the context and every stem not removed again.
+
+        Args:
+            lineage: nodes from the root down, as `SessionStore.lineage` returns them.
+
+        Raises:
+            AudioNotFoundError: if a file is gone from the disk.
+        """
+        audible = [node.audio for node in mix_nodes(lineage) if node.audio is not None]
+        return self.files.mix([self.files.read(self.blobs.path(audio.sha256)) for audio in audible])

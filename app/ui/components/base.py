@@ -1,0 +1,33 @@
+"""What the page's own components have in common."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from app.ui.static import HEAD
+
+FOLDER = Path(__file__).parent
+
+
+def build_component(name: str, template: str, *, elem_id: str) -> gr.HTML:
+    """Build a component: a fixed template, filled by the script of the same name from a JSON value.
+
+    Values reach the script through `props.value`, never through the template: Gradio puts template values into the
+    page as markup, and names that people type must stay text. These are instances of `gr.HTML` and not classes of
+    their own, because Gradio writes a stub file beside the source of each new component class, which fails where
+    the code lies on a disk that the server may not write to.
+
+    Args:
+        name: of the .js and the .css in this folder.
+        template: markup that never changes.
+        elem_id: id on the page.
+    """
+    return gr.HTML(
+        None,
+        html_template=template,
+        css_template=(FOLDER / f"{name}.css").read_text("utf-8"),
+        js_on_load=(FOLDER / f"{name}.js").read_text("utf-8"),
+        head=HEAD,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )

@@ -1,0 +1,309 @@
+"""Gradio event handlers: convert, call one `Studio` method, convert back."""
+
+import asyncio
+import functools
+import html
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import gradio as gr
+
+from app.errors import StudioError
+from app.services import StemOrder, Studio
+from app.ui.views import EMPTY_DOCK, EMPTY_FEED, EMPTY_TREE, Json, dock_view, feed_view, node_labels, tree_view
+from sessions.errors import NotFoundError, SessionError
+from sessions.tree import Node
+from stemgen_core.errors import InvalidRequestError, StemGenError
+from stemgen_core.sampling.settings import PRESETS
+
+EXPECTED_ERRORS = (StudioError, SessionError, StemGenError)
+POLL_S = 0.25
+MODEL_WAIT_S = 20.0
+READABLE_SEEDS = 100_000  # drawn seeds stay short enough to read out; any other can be typed
+
+# What a handler that changes the page returns, in this order; `layout.py` lists the components in the same order.
+SHOWN = ("page", "browser", "feed", "tree", "dock", "start", "workspace", "adding_to", "choice", "ticket", "notice")
+Shown = tuple[Any, ...]
+P = ParamSpec("P")
+
+
+def says_errors(handler: Callable[P, Shown]) -> Callable[P, Shown]:
+    """Let expected errors appear on the page as words, with everything else left as it is."""
+
+    @functools.wraps(handler)
+    def safe(*args: P.args, **kwargs: P.kwargs) -> Shown:
+        try:
+            return handler(*args, **kwargs)
+        except EXPECTED_ERRORS as error:
+            return (*(gr.skip() for _ in SHOWN[:-1]), notice(str(error)))
+
+    return safe
+
+
+def notice(message: str) -> str:
+    """Return markup that says `message`, whatever stands in it."""
+    return f'<p role="alert">{html.escape(message)}</p>' if message else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """The handlers of one page.
+
+    `page` is the tab's state {session_id, node_id}; `browser` is what the browser keeps {token, session_id}. Both come
+    from outside and are checked by the store at each use.
+    """
+
+    studio: Studio
+
+    # ---- coming and starting -----------------------------------------------------------------------------------
+
+    def on_load(self, browser: Json | None) -> Shown:
+        """Show the session that was open last, or the three doors."""
+        known = browser or {}
+        token = self.studio.accept_token(known.get("token"))
+        try:
+            return self._show(token, str(known.get("session_id") or ""))
+        except NotFoundError:
+            return self._show_start(token)
+
+    def on_instruments(self) -> tuple[Any, Any, str]:
+        """Offer what the model plays, once it is loaded."""
+        instruments = self.studio.instruments(MODEL_WAIT_S)
+        if not instruments:
+            try:
+                self.studio.models.get()
+            except StudioError as error:
+                return gr.update(choices=[]), gr.update(interactive=False), notice(str(error))
+        choices = [(instrument.label, instrument.name) for instrument in instruments]
+        names = [instrument.name for instrument in instruments]
+        first = "bass" if "bass" in names else names[0]  # most contexts lack one
+        return gr.update(choices=choices, value=first), gr.update(interactive=True), ""
+
+    @says_errors
+    def on_example(self, example_id: str, browser: Json) -> Shown:
+        """Begin from an example."""
+        token = self._token(browser)
+        return self._open(token, self.studio.start_from_example(token, example_id))
+
+    @says_errors
+    def on_file(self, source: str | None, browser: Json) -> Shown:
+        """Begin from an uploaded file."""
+        if not source:
+            raise InvalidRequestError("Choose an audio file first.")
+        token = self._token(browser)
+        return self._open(token, self.studio.start_from_file(token, Path(source), Path(source).stem))
+
+    @says_errors
+    def on_recording(self, source: str | None, browser: Json) -> Shown:
+        """Begin from what was recorded."""
+        if not source:
+            raise InvalidRequestError("Record something first: press the microphone, play, then stop.")
+        token = self._token(browser)
+        return self._open(token, self.studio.start_from_file(token, Path(source), "Recording"))
+
+    @says_errors
+    def on_open_session(self, session_id: str | None, browser: Json) -> Shown:
+        """Go to another session of this browser's."""
+        return self._show(self._token(browser), session_id or "")
+
+    def on_new_session(self, browser: Json) -> Shown:
+        """Show the three doors again; what was there stays."""
+        return self._show_start(self._token(browser))
+
+    # ---- asking for stems --------------------------------------------------------------------------------------
+
+    @says_errors
+    def on_generate(self, page: Json, browser: Json, *composer: Any) -> Shown:
+        """Queue what the composer asks for."""
+        token = self._token(browser)
+        self.studio.request_stem(token, _node_id(page), read_order(*composer))
+        return self._refresh(token, page)
+
+    def on_next_seed(self, seed: float | None, is_locked: bool) -> int:
+        """Return a new seed for the next turn, unless it is locked."""
+        return int(seed or 0) if is_locked else secrets.randbelow(READABLE_SEEDS)
+
+    def on_preset(self, preset: str) -> tuple[float, float, float]:
+        """Return the sliders' values in a preset."""
+        settings = PRESETS[preset]
+        return settings.temperature, settings.context_guidance_scale, settings.instrument_guidance_scale
+
+    @says_errors
+    def on_cancel(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
+        """Stop a turn."""
+        token = self._token(browser)
+        self.studio.cancel_turn(token, _field(event, "turn_id"))
+        return self._refresh(token, page)
+
+    @says_errors
+    def on_retry(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
+        """Ask again for what a turn did not finish."""
+        token = self._token(browser)
+        self.studio.retry_turn(token, _field(event, "turn_id"))
+        return self._refresh(token, page)
+
+    def on_reuse(self, browser: Json, event: gr.EventData) -> tuple[Any, ...]:
+        """Put the settings of an earlier turn into the composer."""
+        turn = self.studio.store.turn(self._token(browser), _field(event, "turn_id"))
+        settings = turn.settings
+        return (
+            turn.instrument,
+            len(turn.variations),
+            turn.preset,
+            turn.first_seed,
+            settings["temperature"],
+            settings["context_guidance_scale"],
+            settings["instrument_guidance_scale"],
+            True,
+        )
+
+    async def on_follow(self, page: Json, browser: Json) -> AsyncIterator[Json]:
+        """Yield the feed whenever it changes, until nothing waits or runs. Ending it stops nothing."""
+        last: Json = {}
+        while True:
+            try:
+                snapshot = await asyncio.to_thread(
+                    self.studio.snapshot, self._token(browser), str(page.get("session_id"))
+                )
+            except NotFoundError:
+                return
+            view = feed_view(snapshot)
+            if view != last:
+                yield view
+                last = view
+            if not snapshot.has_work:
+                return
+            await asyncio.sleep(POLL_S)
+
+    # ---- the tree ----------------------------------------------------------------------------------------------
+
+    @says_errors
+    def on_pick(self, browser: Json, event: gr.EventData) -> Shown:
+        """Make a variation part of the session and stand on it."""
+        token = self._token(browser)
+        return self._open(token, self.studio.pick(token, _field(event, "variation_id")))
+
+    @says_errors
+    def on_go(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
+        """Stand on another node."""
+        token = self._token(browser)
+        return self._open(token, self.studio.go_to(token, str(page.get("session_id")), _field(event, "node_id")))
+
+    @says_errors
+    def on_remove(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
+        """Go on without one of the stems."""
+        token = self._token(browser)
+        return self._open(token, self.studio.remove_stem(token, _node_id(page), _field(event, "node_id")))
+
+    @says_errors
+    def on_star(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
+        """Give or take a star."""
+        token, data = self._token(browser), _data(event)
+        self.studio.star(
+            token,
+            node_id=data.get("node_id"),
+            variation_id=data.get("variation_id"),
+            is_starred=bool(data.get("is_starred")),
+        )
+        return self._refresh(token, page)
+
+    @says_errors
+    def on_rename(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
+        """Call a node something else."""
+        token = self._token(browser)
+        self.studio.rename(token, _field(event, "node_id"), _field(event, "name"))
+        return self._refresh(token, page)
+
+    # ---- what the page shows -----------------------------------------------------------------------------------
+
+    def _token(self, browser: Json | None) -> str:
+        return self.studio.accept_token((browser or {}).get("token"))
+
+    def _open(self, token: str, node: Node) -> Shown:
+        return self._show(token, node.session_id, node.id)
+
+    def _refresh(self, token: str, page: Json) -> Shown:
+        return self._show(token, str(page.get("session_id")), page.get("node_id"))
+
+    def _show(self, token: str, session_id: str, node_id: str | None = None) -> Shown:
+        snapshot = self.studio.snapshot(token, session_id, node_id)
+        if not snapshot.lineage:
+            return self._show_start(token)
+        current_id = snapshot.lineage[-1].id
+        return (
+            {"session_id": session_id, "node_id": current_id},
+            {"token": token, "session_id": session_id},
+            feed_view(snapshot),
+            tree_view(snapshot),
+            dock_view(snapshot, token),
+            gr.update(visible=False),
+            gr.update(visible=True),
+            f"<p>Adding to <strong>{html.escape(node_labels(snapshot)[current_id])}</strong></p>",
+            self._choice(token, session_id),
+            time.monotonic_ns() if snapshot.has_work else gr.skip(),
+            "",
+        )
+
+    def _show_start(self, token: str) -> Shown:
+        return (
+            {"session_id": None, "node_id": None},
+            {"token": token, "session_id": None},
+            EMPTY_FEED,
+            EMPTY_TREE,
+            EMPTY_DOCK,
+            gr.update(visible=True),
+            gr.update(visible=False),
+            "",
+            self._choice(token, None),
+            gr.skip(),
+            "",
+        )
+
+    def _choice(self, token: str, session_id: str | None) -> Any:
+        sessions = self.studio.sessions(token)
+        choices = [(info.name or "Untitled", info.id) for info in sessions]
+        return gr.update(choices=choices, value=session_id, visible=bool(choices))
+
+
+def read_order(*composer: Any) -> StemOrder:
+    """Make an order of the composer's values; they come from outside and may be anything.
+
+    Args:
+        composer: instrument, count, preset, seed, temperature, context guidance, instrument guidance.
+
+    Raises:
+        InvalidRequestError: if a number is none.
+    """
+    instrument, count, preset, seed, *scales = composer
+    try:
+        temperature, context_guidance_scale, instrument_guidance_scale = (
+            None if value is None else float(value) for value in scales
+        )
+        return StemOrder(
+            instrument=str(instrument),
+            num_variations=int(count),
+            preset=str(preset),
+            first_seed=int(seed),
+            temperature=temperature,
+            context_guidance_scale=context_guidance_scale,
+            instrument_guidance_scale=instrument_guidance_scale,
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidRequestError("Fill in every field with a number before generating.") from error
+
+
+def _node_id(page: Json) -> str:
+    return str(page.get("node_id"))
+
+
+def _data(event: gr.EventData) -> Json:
+    data = event._data
+    return data if isinstance(data, dict) else {}
+
+
+def _field(event: gr.EventData, name: str) -> str:
+    return str(_data(event).get(name, ""))

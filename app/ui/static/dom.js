@@ -1,0 +1,87 @@
+// Small helpers to build the page's own elements. Text goes in through textContent only, never as markup.
+(function () {
+  "use strict";
+
+  const SVG = "http://www.w3.org/2000/svg";
+  const ICONS = {
+    play: "M7 4.5v15l12.5-7.5z",
+    pause: "M7 5h3.5v14H7zM13.5 5H17v14h-3.5z",
+    stop: "M6 6h12v12H6z",
+    loop: "M17 3l4 4-4 4V8H7a3 3 0 0 0-3 3v1H2v-1a5 5 0 0 1 5-5h10zM7 21l-4-4 4-4v3h10a3 3 0 0 0 3-3v-1h2v1a5 5 0 0 1-5 5H7z",
+    star: "M12 2.8l2.8 5.9 6.4.8-4.7 4.4 1.2 6.4L12 17.2l-5.7 3.1 1.2-6.4L2.8 9.5l6.4-.8z",
+    check: "M9.5 16.2L5 11.7l-1.6 1.6 6.1 6.1L21 7.9l-1.6-1.6z",
+    close: "M6.4 5L5 6.4 10.6 12 5 17.6 6.4 19 12 13.4 17.6 19 19 17.6 13.4 12 19 6.4 17.6 5 12 10.6z",
+    pencil: "M4 17.2V20h2.8L17.4 9.4l-2.8-2.8zM19.7 7.1a1 1 0 0 0 0-1.4l-1.4-1.4a1 1 0 0 0-1.4 0l-1.2 1.2 2.8 2.8z",
+    retry: "M12 5V1.5L7 6.5l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z",
+    warning: "M12 3L1.8 20.5h20.4zm-1 6.5h2v5.5h-2zm0 7h2v2h-2z",
+    chevron: "M7 9.5l5 5 5-5-1.4-1.4-3.6 3.6-3.6-3.6z",
+  };
+
+  function icon(name) {
+    const svg = document.createElementNS(SVG, "svg");
+    svg.setAttribute("viewBox", "0 0 24 24");
+    svg.setAttribute("aria-hidden", "true");
+    svg.setAttribute("class", "icon");
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", ICONS[name]);
+    svg.append(path);
+    return svg;
+  }
+
+  // el("button", {class: "x", onclick: fn, "aria-label": "y"}, child, "text", ...)
+  function el(tag, attributes, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (value === false || value === null || value === undefined) continue;
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (name === "style") Object.entries(value).forEach(([key, entry]) => node.style.setProperty(key, entry));
+      else node.setAttribute(name, value === true ? "" : String(value));
+    }
+    node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+    return node;
+  }
+
+  function button(label, iconName, onclick, attributes) {
+    return el(
+      "button",
+      { type: "button", "aria-label": label, title: label, onclick, ...attributes },
+      iconName ? icon(iconName) : null,
+    );
+  }
+
+  function clock(seconds) {
+    const whole = Math.max(0, seconds);
+    const minutes = Math.floor(whole / 60);
+    return `${minutes}:${(whole - 60 * minutes).toFixed(1).padStart(4, "0")}`;
+  }
+
+  function remaining(seconds) {
+    if (seconds === null || seconds === undefined) return "";
+    if (seconds < 1.5) return "about a second";
+    return seconds < 90 ? `about ${Math.round(seconds)} s` : `about ${Math.round(seconds / 60)} min`;
+  }
+
+  // The colour of a stem, the same wherever it is shown: theme.py gives each category a hue.
+  function hue(track) {
+    return track.hue === null || track.hue === undefined ? "var(--studio-context)" : `var(--studio-hue-${track.hue})`;
+  }
+
+  // Rebuilds the children of `parent` from `items`, keeping the element of every key that stays and has not changed.
+  function keyed(parent, items, keyOf, build) {
+    const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+    const next = items.map((item) => {
+      const key = keyOf(item);
+      const stamp = JSON.stringify(item);
+      const kept = old.get(key);
+      if (kept && kept.dataset.stamp === stamp) return kept;
+      const made = build(item);
+      made.dataset.key = key;
+      made.dataset.stamp = stamp;
+      return made;
+    });
+    const isSame = next.length === parent.children.length && next.every((node, at) => parent.children[at] === node);
+    if (!isSame) parent.replaceChildren(...next);
+  }
+
+  window.stemDom = { el, icon, button, clock, remaining, hue, keyed };
+})();

@@ -1,0 +1,208 @@
+"""What the page's components are given: plain JSON made from the store's values. Pure functions.
+
+FeedView     {session_id, contexts: [ContextView], turns: [TurnView]}
+TurnView     {turn_id, parent_id, title, summary, hue, state, is_active, queue_position, eta_s, error, created_ms,
+              variations: [VariationView]}
+TreeView     {nodes: [{node_id, parent_id, label, detail, hue, is_starred, is_current, is_on_path}]}
+DockView     {node_id, title, media_key, sample_rate_hz, num_frames, tracks: [TrackView]}
+
+`hue` is the index of an instrument category (None for a context); theme.py gives each its colour. `track_id` of a stem
+is its variation's id, so that a variation goes on sounding without a break when it is picked; `mixer_id` is its turn's,
+so that variations of one turn share their strip.
+"""
+
+from collections.abc import Mapping
+from string import ascii_uppercase
+from typing import Any
+
+from app.progress import TurnProgress
+from app.services import Snapshot
+from sessions.tree import AudioRef, Node, NodeKind, Turn, Variation, WorkState, mix_nodes
+from stemgen_core.instruments import find_instrument
+
+Json = dict[str, Any]
+
+EMPTY_FEED: Json = {"session_id": None, "contexts": [], "turns": []}
+EMPTY_TREE: Json = {"nodes": []}
+EMPTY_DOCK: Json = {"node_id": None}
+
+
+def media_url(audio: AudioRef) -> str:
+    """Return the address of a sound; the page must send its key along (see app.ui.media)."""
+    return f"/media/{audio.sha256}.flac"
+
+
+def feed_view(snapshot: Snapshot) -> Json:
+    """Describe what was asked for and what came back."""
+    labels = node_labels(snapshot)
+    return {
+        "session_id": snapshot.session.id,
+        "contexts": [_context(node, labels) for node in snapshot.nodes if node.kind is NodeKind.CONTEXT],
+        "turns": [_turn(turn, labels, snapshot.progress.get(turn.id)) for turn in snapshot.turns],
+    }
+
+
+def tree_view(snapshot: Snapshot) -> Json:
+    """Describe the tree and where we stand in it."""
+    labels = node_labels(snapshot)
+    path = {node.id for node in snapshot.lineage}
+    current_id = snapshot.lineage[-1].id if snapshot.lineage else None
+    return {
+        "nodes": [
+            {
+                "node_id": node.id,
+                "parent_id": node.parent_id,
+                "label": labels[node.id],
+                "detail": _node_detail(node),
+                "hue": _hue(node.instrument),
+                "is_starred": node.is_starred,
+                "is_current": node.id == current_id,
+                "is_on_path": node.id in path,
+            }
+            for node in snapshot.nodes
+        ]
+    }
+
+
+def dock_view(snapshot: Snapshot, media_key: str) -> Json:
+    """Describe what sounds at the node that is open."""
+    if not snapshot.lineage:
+        return EMPTY_DOCK
+    labels = node_labels(snapshot)
+    turn_ids = {variation.id: turn.id for turn in snapshot.turns for variation in turn.variations}
+    context = snapshot.lineage[0].audio
+    if context is None:
+        return EMPTY_DOCK
+    return {
+        "node_id": snapshot.lineage[-1].id,
+        "title": labels[snapshot.lineage[-1].id],
+        "media_key": media_key,
+        "sample_rate_hz": context.sample_rate_hz,
+        "num_frames": context.num_audio_samples,
+        "tracks": [_track(node, labels, turn_ids.get(node.variation_id or "")) for node in mix_nodes(snapshot.lineage)],
+    }
+
+
+def node_labels(snapshot: Snapshot) -> Mapping[str, str]:
+    """Return what each node is called: the user's name, else what it is."""
+    letters = {
+        variation.id: ascii_uppercase[variation.index] for turn in snapshot.turns for variation in turn.variations
+    }
+    labels: dict[str, str] = {}
+    for node in snapshot.nodes:  # parents first, so that a removal finds the name of what it removes
+        if node.name:
+            labels[node.id] = node.name
+        elif node.kind is NodeKind.CONTEXT:
+            labels[node.id] = "Context"
+        elif node.kind is NodeKind.REMOVAL:
+            labels[node.id] = f"Without {labels.get(node.removed_node_id or '', 'a stem')}"
+        else:
+            letter = letters.get(node.variation_id or "", "")
+            labels[node.id] = f"{_instrument_label(node.instrument)} {letter}".strip()
+    return labels
+
+
+def fit_view(fit: Mapping[str, Any]) -> Json:
+    """Say in words what was measured on a stem against its context.
+
+    Args:
+        fit: `FitReport` of the core as stored.
+    """
+    if fit.get("is_silent"):
+        return {"verdict": "silent", "words": "Nothing audible came out."}
+    words = []
+    if fit.get("offset_ms") is not None:
+        words.append(_offset_words(fit["offset_ms"]))
+    if fit.get("onset_agreement") is not None:
+        words.append(f"rhythm {100 * max(0.0, fit['onset_agreement']):.0f} %")
+    if fit.get("harmony_agreement") is not None:
+        words.append(f"harmony {100 * max(0.0, fit['harmony_agreement']):.0f} %")
+    if fit.get("level_db") is not None:
+        words.append(_level_words(fit["level_db"]))
+    return {"verdict": fit.get("verdict", "fair"), "words": ", ".join(words)}
+
+
+def _offset_words(offset_ms: float) -> str:
+    if abs(offset_ms) < 1:
+        return "on the beat"
+    return f"{abs(offset_ms):.0f} ms {'late' if offset_ms > 0 else 'early'}"
+
+
+def _level_words(level_db: float) -> str:
+    if abs(level_db) < 0.5:
+        return "as loud as the mix"
+    return f"{abs(level_db):.0f} dB {'louder' if level_db > 0 else 'quieter'}"
+
+
+def _context(node: Node, labels: Mapping[str, str]) -> Json:
+    audio = node.audio
+    summary = "" if audio is None else f"{audio.duration_s:.1f} s, {audio.sample_rate_hz / 1000:g} kHz"
+    return {
+        "node_id": node.id,
+        "label": labels[node.id],
+        "summary": summary,
+        "url": "" if audio is None else media_url(audio),
+        "created_ms": node.created_ms,
+    }
+
+
+def _turn(turn: Turn, labels: Mapping[str, str], progress: TurnProgress | None) -> Json:
+    preset = "" if turn.preset is None else f"{turn.preset}, "
+    return {
+        "turn_id": turn.id,
+        "parent_id": turn.node_id,
+        "title": _instrument_label(turn.instrument),
+        "summary": f"on {labels.get(turn.node_id, 'a deleted node')} · {preset}seed {turn.first_seed}",
+        "hue": _hue(turn.instrument),
+        "state": turn.state.value,
+        "is_active": not turn.state.is_finished,
+        "queue_position": 0 if progress is None else progress.queue_position,
+        "eta_s": None if progress is None or progress.eta_s is None else round(progress.eta_s),
+        "error": turn.error or _first_error(turn),
+        "created_ms": turn.created_ms,
+        "variations": [_variation(variation, progress) for variation in turn.variations],
+    }
+
+
+def _variation(variation: Variation, progress: TurnProgress | None) -> Json:
+    fraction = progress.fraction if progress is not None and progress.variation_id == variation.id else 0.0
+    return {
+        "variation_id": variation.id,
+        "label": ascii_uppercase[variation.index],
+        "seed": variation.seed,
+        "state": variation.state.value,
+        "progress": round(1.0 if variation.state is WorkState.DONE else fraction, 2),
+        "url": None if variation.audio is None else media_url(variation.audio),
+        "fit": None if not variation.fit else fit_view(variation.fit),
+        "is_starred": variation.is_starred,
+        "node_id": variation.picked_node_id,
+    }
+
+
+def _first_error(turn: Turn) -> str | None:
+    return next((variation.error for variation in turn.variations if variation.error), None)
+
+
+def _track(node: Node, labels: Mapping[str, str], turn_id: str | None) -> Json:
+    return {
+        "track_id": node.variation_id or node.id,
+        "mixer_id": turn_id or node.id,
+        "node_id": node.id,
+        "label": labels[node.id],
+        "url": "" if node.audio is None else media_url(node.audio),
+        "hue": _hue(node.instrument),
+    }
+
+
+def _node_detail(node: Node) -> str:
+    if node.kind is NodeKind.STEM:
+        return f"{_instrument_label(node.instrument)}, seed {node.seed}"
+    return "" if node.audio is None else f"{node.audio.duration_s:.1f} s"
+
+
+def _instrument_label(name: str | None) -> str:
+    return "Stem" if name is None else find_instrument(name).label
+
+
+def _hue(name: str | None) -> int | None:
+    return None if name is None else find_instrument(name).index

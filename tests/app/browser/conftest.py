@@ -1,0 +1,167 @@
+"""A studio server with a fake model, and Chromium to visit it."""
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+from app.examples import Example
+from app.main import build_studio, serve
+from app.services import Studio
+from app.settings import Settings
+from sessions.store import open_store
+from tests.app.fakes import NoiseBurstGenerator, write_clip
+
+CHROMIUM_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+LOOP_S = 2.0
+# The server runs in this process: warnings of Gradio's own threads (pandas deprecations) must not become errors there.
+BROWSER_MARKS = [pytest.mark.browser, pytest.mark.filterwarnings("default")]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running studio."""
+
+    url: str
+    studio: Studio
+    generator: NoiseBurstGenerator
+
+
+Serve = Callable[..., AbstractContextManager[Server]]
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium, or set CHROMIUM_PATH.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """Return what runs a server on the module's data folder; running it twice in a row is a restart."""
+    folder = tmp_path_factory.mktemp("studio")
+    port = _free_port()
+
+    @contextmanager
+    def _serve(**generator_options: Any) -> Iterator[Server]:
+        settings = Settings(port=port, data_path=folder / "data")
+        generator = NoiseBurstGenerator(**generator_options)
+        clip = write_clip(folder / "loop.wav", seconds=LOOP_S)
+        with open_store(settings.data_path) as store:
+            studio = build_studio(settings, store, load_generator=lambda: generator)
+            studio = replace(studio, examples={"loop": Example("loop", "Noise loop", "120 BPM", clip)})
+            page = serve(settings, studio, prevent_thread_lock=True, quiet=True)
+            try:
+                yield Server(f"http://127.0.0.1:{port}", studio, generator)
+            finally:
+                page.close()
+                studio.worker.close()
+
+    return _serve
+
+
+@pytest.fixture(scope="module")
+def server(start_server: Serve) -> Iterator[Server]:
+    with start_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def usual_context(chromium: Browser) -> Iterator[BrowserContext]:
+    """Return a browser profile that keeps the page's files in its cache from test to test, and nothing else."""
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, usual_context: BrowserContext) -> Iterator[Visit]:
+    """Return what opens the page as a visitor who was never there; every error that the page logs fails the test."""
+    complaints: list[str] = []
+    pages: list[Page] = []
+    contexts: list[BrowserContext] = []
+
+    def _visit(url: str, *, size: tuple[int, int] = (1400, 900), is_another: bool = False) -> Page:
+        """Open the page.
+
+        Args:
+            url: of the server.
+            size: of the window, pixels.
+            is_another: a visitor beside the first one of the test, in a browser of their own.
+        """
+        if is_another:
+            contexts.append(chromium.new_context())
+        page = (contexts[-1] if is_another else usual_context).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.set_default_timeout(20_000)
+        _note_complaints(page, complaints)
+        page.goto(url)
+        return page
+
+    yield _visit
+    for page in pages:
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear()")
+        page.close()
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+# What Gradio's client says of its own open streams when the page is left; nothing of ours, and nobody sees it.
+LEAVING = re.compile(r"abort|errored out", re.IGNORECASE)
+
+
+def _note_complaints(page: Page, complaints: list[str]) -> None:
+    def note(text: str) -> None:
+        if not LEAVING.search(text):
+            complaints.append(text)
+
+    def note_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            note(message.text)
+
+    def note_foreign(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
+            complaints.append(f"asked another host: {request.url}")
+
+    page.on("console", note_console)
+    page.on("pageerror", lambda error: note(str(error)))
+    page.on("request", note_foreign)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

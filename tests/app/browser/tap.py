@@ -1,0 +1,109 @@
+"""Listening to the page's audio graph, to prove what sounds and when (not what the page says about it)."""
+
+import base64
+from dataclasses import dataclass
+
+import numpy as np
+from playwright.sync_api import Page
+
+# Records every source of the engine before and after its gain, on the audio thread, with the frame it began at.
+_TAP = """
+async (seconds) => {
+  const engine = stemEngine;
+  const worklet = `registerProcessor("tap", class extends AudioWorkletProcessor {
+    process(inputs) {
+      const heard = inputs.map((input) => (input[0] ? Float32Array.from(input[0]) : new Float32Array(128)));
+      this.port.postMessage({ frame: currentFrame, heard });
+      return true;
+    }
+  });`;
+  if (!engine.tapLoaded) {
+    const url = URL.createObjectURL(new Blob([worklet], { type: "text/javascript" }));
+    await engine.context.audioWorklet.addModule(url);
+    engine.tapLoaded = true;
+  }
+  const ids = [...engine.voices.keys()];
+  const taps = ids.flatMap((id) => [engine.voices.get(id).source, engine.voices.get(id).gain]);
+  const node = new AudioWorkletNode(engine.context, "tap", {
+    numberOfInputs: taps.length, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
+  });
+  const blocks = [];
+  node.port.onmessage = (event) => blocks.push(event.data);
+  taps.forEach((tap, input) => tap.connect(node, 0, input));
+  const zeroFrame = engine.zeroFrame;
+  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  taps.forEach((tap) => tap.disconnect(node));
+  // The first block may have been rendered before all taps were connected.
+  const kept = blocks.slice(1, 1 + Math.floor((seconds * 0.6 * engine.sampleRateHz) / 128));
+  const gaps = kept.filter((block, at) => at && block.frame !== kept[at - 1].frame + 128).length;
+  const text = (input) => {
+    const samples = new Float32Array(128 * kept.length);
+    kept.forEach((block, at) => samples.set(block.heard[input], 128 * at));
+    let bytes = "";
+    new Uint8Array(samples.buffer).forEach((byte) => (bytes += String.fromCharCode(byte)));
+    return btoa(bytes);
+  };
+  const channels = {};
+  ids.forEach((id, at) => (channels[id] = { source: text(2 * at), gained: text(2 * at + 1) }));
+  const urls = Object.fromEntries(engine.tracks.map((track) => [track.id, track.url]));
+  return { frame: kept[0].frame, zeroFrame, gaps, channels, urls };
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """What was recorded.
+
+    Attributes:
+        frame: audio frame of the page's clock at which the recording begins.
+        zero_frame: the engine's frame zero when it began.
+        num_gaps: breaks in the recording; 0 or it proves nothing.
+        before_gain: by track id, float32 [L].
+        after_gain: by track id, float32 [L]: what is sent to the loudspeaker.
+        urls: by track id, address of the file.
+    """
+
+    frame: int
+    zero_frame: int
+    num_gaps: int
+    before_gain: dict[str, np.ndarray]
+    after_gain: dict[str, np.ndarray]
+    urls: dict[str, str]
+
+    def rms(self, track_id: str) -> float:
+        """Return the level of a track as it leaves the engine."""
+        return float(np.sqrt(np.mean(self.after_gain[track_id] ** 2)))
+
+
+def listen(page: Page, seconds: float = 1.0) -> Tap:
+    """Record the running engine."""
+    heard = page.evaluate(_TAP, seconds)
+    channels = heard["channels"]
+    return Tap(
+        frame=heard["frame"],
+        zero_frame=heard["zeroFrame"],
+        num_gaps=heard["gaps"],
+        before_gain={name: _samples(channel["source"]) for name, channel in channels.items()},
+        after_gain={name: _samples(channel["gained"]) for name, channel in channels.items()},
+        urls=heard["urls"],
+    )
+
+
+def lag(recorded: np.ndarray, looped: np.ndarray) -> float:
+    """Return where in a looped file a recording begins, in audio samples with a fraction.
+
+    Args:
+        recorded: float [N], N at most L.
+        looped: float [L], the file.
+    """
+    padded = np.zeros(len(looped))
+    padded[: len(recorded)] = recorded
+    match = np.fft.irfft(np.fft.rfft(looped) * np.conj(np.fft.rfft(padded)), len(looped))
+    peak = int(match.argmax())
+    before, at, after = match[peak - 1], match[peak], match[(peak + 1) % len(match)]
+    return peak + 0.5 * (before - after) / (before - 2 * at + after)
+
+
+def _samples(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), np.float32).astype(np.float64)

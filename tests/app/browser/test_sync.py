@@ -1,0 +1,116 @@
+"""Everything that sounds is in sync to the sample: proven by recording the audio graph, not by asking the engine."""
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Page
+
+from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
+from tests.app.browser.steps import generate, pick, play, start_from_example
+from tests.app.browser.tap import Tap, lag, listen
+
+pytestmark = BROWSER_MARKS
+
+
+@pytest.fixture
+def page(server: Server, visit: Visit) -> Page:
+    page = visit(server.url)
+    start_from_example(page)
+    return page
+
+
+def _lags(server: Server, tap: Tap) -> list[float]:
+    """Return where each track stands in its file when the recording begins."""
+    assert tap.num_gaps == 0
+    lags = []
+    for track_id, recorded in tap.before_gain.items():
+        sha256 = tap.urls[track_id].rsplit("/", 1)[1].removesuffix(".flac")
+        looped, _ = soundfile.read(server.studio.sounds.blobs.path(sha256))
+        lags.append(lag(recorded, looped))
+    return lags
+
+
+def test_the_measurement_itself_sees_a_lag_of_a_few_samples(rng: np.random.Generator) -> None:
+    looped = rng.standard_normal(44_100)
+
+    assert lag(np.roll(looped, -384)[:20_000], looped) == pytest.approx(384, abs=0.1)
+
+
+def test_all_variations_run_in_sync_early_and_after_four_loops(server: Server, page: Page) -> None:
+    generate(page, "Bass", 3)
+    play(page)
+
+    early = listen(page)
+    page.wait_for_timeout(1000 * 4 * LOOP_S)
+    late = listen(page)
+
+    for tap in (early, late):
+        lags = _lags(server, tap)
+        assert len(lags) == 4
+        assert np.ptp(lags) <= 0.5
+        assert lags[0] == pytest.approx((tap.frame - tap.zero_frame) % round(44_100 * LOOP_S), abs=0.5)
+
+
+def test_a_variation_that_arrives_while_playing_joins_in_sync(server: Server, page: Page) -> None:
+    play(page)
+    zero_frame = page.evaluate("stemEngine.zeroFrame")
+
+    generate(page, "Bass", 2)
+    page.wait_for_function("stemEngine.voices.size === 3")
+    tap = listen(page)
+
+    assert tap.zero_frame == zero_frame
+    assert np.ptp(_lags(server, tap)) <= 0.5
+
+
+def test_keys_switch_variations_without_a_restart_and_only_the_chosen_one_sounds(server: Server, page: Page) -> None:
+    generate(page, "Bass", 3)
+    play(page)
+    zero_frame = page.evaluate("stemEngine.zeroFrame")
+    ids = page.evaluate("stemStage.candidates().map((variation) => variation.variation_id)")
+    context_id = page.evaluate("stemStage.dock.tracks[0].track_id")
+
+    for key, chosen in enumerate(ids, start=1):
+        page.keyboard.press(str(key))
+        page.wait_for_timeout(100)  # ten times the crossfade
+        tap = listen(page, 0.6)
+
+        assert tap.zero_frame == zero_frame
+        assert tap.rms(chosen) > 0.01
+        assert tap.rms(context_id) > 0.01
+        assert [tap.rms(other) for other in ids if other != chosen] == [0.0, 0.0]
+
+
+def test_picking_while_playing_neither_restarts_nor_doubles_the_stem(server: Server, page: Page) -> None:
+    generate(page, "Bass", 2)
+    play(page)
+    zero_frame = page.evaluate("stemEngine.zeroFrame")
+
+    pick(page, "B")
+    page.wait_for_timeout(100)
+    tap = listen(page)
+
+    assert tap.zero_frame == zero_frame
+    assert len(tap.after_gain) == 2  # the context and the stem, once
+    assert all(tap.rms(track_id) > 0.01 for track_id in tap.after_gain)
+    assert np.ptp(_lags(server, tap)) <= 0.5
+
+
+def test_solo_mute_and_listening_modes_silence_exactly_the_others(page: Page) -> None:
+    generate(page, "Bass", 2)
+    play(page)
+    page.keyboard.press("1")
+    context_id, stem_id = page.evaluate("[stemStage.dock.tracks[0].track_id, stemEngine.candidateId]")
+
+    def heard(press: str) -> tuple[bool, bool]:
+        page.locator(press).click()
+        page.wait_for_timeout(100)
+        tap = listen(page, 0.5)
+        return tap.rms(context_id) > 0, tap.rms(stem_id) > 0
+
+    assert heard("#dock [data-mode=solo]") == (False, True)
+    assert heard("#dock [data-mode=context]") == (True, False)
+    assert heard("#dock [data-mode=mix]") == (True, True)
+    assert heard("#dock .strip >> nth=0 >> .isSolo") == (True, False)
+    assert heard("#dock .strip >> nth=0 >> .isSolo") == (True, True)
+    assert heard("#dock .strip >> nth=0 >> .isMuted") == (False, True)

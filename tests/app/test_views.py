@@ -1,0 +1,81 @@
+"""What the page is told."""
+
+import pytest
+
+from app.progress import TurnProgress
+from app.services import Snapshot, StemOrder, Studio
+from app.ui.views import dock_view, feed_view, fit_view, tree_view
+from sessions.tree import Node
+from tests.app.waiting import OWNER, finished
+
+GOOD = {
+    "offset_ms": 12.4,
+    "onset_agreement": 0.816,
+    "harmony_agreement": None,
+    "level_db": -6.2,
+    "is_silent": False,
+    "verdict": "good",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "12 ms late, rhythm 82 %, 6 dB quieter"),
+        ({"offset_ms": -30.0, "level_db": 3.0}, "30 ms early, rhythm 82 %, 3 dB louder"),
+        ({"offset_ms": 0.2, "level_db": 0.1}, "on the beat, rhythm 82 %, as loud as the mix"),
+        ({"offset_ms": None, "onset_agreement": None, "harmony_agreement": 0.5}, "harmony 50 %, 6 dB quieter"),
+        ({"onset_agreement": -0.1}, "12 ms late, rhythm 0 %, 6 dB quieter"),
+    ],
+)
+def test_fit_is_said_in_words_and_what_was_not_measured_is_left_out(changes: dict, words: str) -> None:
+    assert fit_view(GOOD | changes) == {"verdict": "good", "words": words}
+
+
+def test_a_silent_stem_says_so_and_nothing_else() -> None:
+    assert fit_view(GOOD | {"is_silent": True}) == {"verdict": "silent", "words": "Nothing audible came out."}
+
+
+@pytest.fixture
+def layered(studio: Studio, context: Node) -> Snapshot:
+    turn = finished(studio, studio.request_stem(OWNER, context.id, StemOrder("bass", 2, "fast", 7)).id)
+    studio.pick(OWNER, turn.variations[1].id)
+    return studio.snapshot(OWNER, context.session_id)
+
+
+def test_a_picked_variation_keeps_its_track_id_so_that_it_sounds_on(layered: Snapshot) -> None:
+    variation = layered.turns[0].variations[1]
+
+    tracks = dock_view(layered, "key")["tracks"]
+
+    assert [track["track_id"] for track in tracks] == [layered.lineage[0].id, variation.id]
+    assert tracks[1]["url"] == feed_view(layered)["turns"][0]["variations"][1]["url"]
+    assert tracks[1]["mixer_id"] == layered.turns[0].id
+
+
+def test_the_dock_counts_in_the_contexts_own_samples(layered: Snapshot) -> None:
+    view = dock_view(layered, "key")
+
+    assert (view["sample_rate_hz"], view["num_frames"]) == (44_100, 88_200)
+
+
+def test_the_tree_says_what_each_node_is_and_where_we_stand(layered: Snapshot) -> None:
+    nodes = tree_view(layered)["nodes"]
+
+    assert [(node["label"], node["is_current"], node["is_on_path"]) for node in nodes] == [
+        ("Loop", False, True),
+        ("Bass B", True, True),
+    ]
+
+
+def test_progress_belongs_to_the_variation_at_work(studio: Studio, context: Node) -> None:
+    turn = studio.request_stem(OWNER, context.id, StemOrder("bass", 2, "fast", 7))
+    where = TurnProgress(0, turn.variations[1].id, 0.456, 7.4)
+    snapshot = Snapshot(
+        studio.store.session(OWNER, context.session_id), (context,), (turn,), (context,), {turn.id: where}
+    )
+
+    shown = feed_view(snapshot)["turns"][0]
+
+    assert [variation["progress"] for variation in shown["variations"]] == [0.0, 0.46]
+    assert (shown["eta_s"], shown["is_active"]) == (7, True)

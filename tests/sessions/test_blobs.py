@@ -1,0 +1,78 @@
+"""Files by the hash of their bytes."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from sessions.blobs import BlobStore
+from sessions.errors import AudioNotFoundError
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_file_lies_under_the_hash_of_its_bytes(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+
+    sha256 = blobs.add_bytes(b"sound")
+
+    assert sha256 == hashlib.sha256(b"sound").hexdigest()
+    assert blobs.path(sha256).read_bytes() == b"sound"
+    assert _files(tmp_path) == [f"{sha256[:2]}/{sha256}.flac"]
+
+
+def test_same_bytes_are_stored_once_however_they_come(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path / "audio")
+    source = tmp_path / "source"
+    source.write_bytes(b"sound")
+
+    assert blobs.add_file(source) == blobs.add_bytes(b"sound")
+    assert len(_files(tmp_path / "audio")) == 1
+    assert source.exists()
+
+
+def test_writer_gets_a_path_with_the_suffix_at_which_nothing_is(tmp_path: Path) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def write(path: Path) -> None:
+        seen.append((path.suffix, path.exists()))
+        path.write_bytes(b"sound")
+
+    BlobStore(tmp_path, suffix=".wav").add(write)
+
+    assert seen == [(".wav", False)]
+
+
+def test_writer_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+
+    def write(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        blobs.add(write)
+
+    assert _files(tmp_path) == []
+
+
+def test_what_a_crash_left_half_written_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    sha256 = BlobStore(tmp_path).add_bytes(b"sound")
+    (tmp_path / ".writing-0123.flac").write_bytes(b"half")
+
+    BlobStore(tmp_path)
+
+    assert _files(tmp_path) == [f"{sha256[:2]}/{sha256}.flac"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../../etc/passwd", "0" * 63, "0" * 65, "A" * 64, "0" * 64, "0" * 64 + "\n", "/etc/passwd\0"]
+)
+def test_what_is_no_stored_hash_is_not_found_and_leads_nowhere(tmp_path: Path, name: str) -> None:
+    blobs = BlobStore(tmp_path)
+
+    assert not blobs.has(name)
+    with pytest.raises(AudioNotFoundError, match="not stored here"):
+        blobs.path(name)
