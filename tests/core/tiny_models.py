@@ -1,5 +1,6 @@
 """Models small enough for every test, with weights large enough that every input changes the output."""
 
+import zlib
 from pathlib import Path
 
 import torch
@@ -37,12 +38,11 @@ def toy_config(*, num_features: int | None = NUM_FEATURES, dropout: float = 0.0)
 
 def toy_model(seed: int = 0, config: ModelConfig | None = None) -> StemTransformer:
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
         model = StemTransformer(config or toy_config()).eval()
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                if "norm" not in name:
-                    parameter.normal_(0, 0.4)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:  # each from its name, so that a new one leaves the others as they were
+                parameter.normal_(0, 0.4, generator=seeded(1_000 * seed + zlib.crc32(name.encode())))
     return model
 
 

@@ -19,7 +19,7 @@ def compose(seed: int, duration_s: float) -> Piece:
     rng = np.random.default_rng(seed)
     beat_s = float(rng.choice([0.4, 0.48, 0.6]))
     beats_s = np.arange(float(rng.integers(0, 5)) * 0.04, duration_s - beat_s, beat_s).tolist()
-    chords, bass, piano, drums = [], [], [], []
+    chords, bass, piano, drums, root = [], [], [], [], 0
     for number, start_s in enumerate(beats_s):
         if number % 4 == 0:
             root = int(rng.integers(12))
