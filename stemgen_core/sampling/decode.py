@@ -9,7 +9,7 @@ from stemgen_core.codec.protocol import LevelRule
 from stemgen_core.conditioning import CONTEXT_SOURCE
 from stemgen_core.errors import GenerationCancelledError
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, plan_branches
+from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, keep_nucleus, plan_branches
 from stemgen_core.sampling.ranking import keep_best, rank_frames
 from stemgen_core.sampling.schedule import frames_to_keep
 from stemgen_core.sampling.settings import SamplingSettings
@@ -105,8 +105,8 @@ class _Passes:
     conditions: Mapping[str, torch.Tensor]
     branches: list[GuidanceBranch]
 
-    def __call__(self, codes: torch.Tensor, is_masked: torch.Tensor, level: int) -> torch.Tensor:
-        """Return guided log-probabilities of the masked frames, [M, V], items in order."""
+    def __call__(self, codes: torch.Tensor, is_masked: torch.Tensor, rule: LevelRule, top_p: float) -> torch.Tensor:
+        """Return guided log-probabilities of the masked frames, -inf = impossible, [M, V], items in order."""
         batch_size, num_branches = codes.shape[0], len(self.branches)
         conditions = {}
         for condition in self.model.config.fields:
@@ -124,7 +124,15 @@ class _Passes:
         )  # [branches * B, T, D]
         # Only the hidden frames need scores: the head is the widest layer.
         wanted = hidden.unflatten(0, (num_branches, batch_size))[:, is_masked]  # [branches, M, D]
-        return combine_logits(list(self.model.logits(wanted, level)), self.branches)
+        logits = self.model.logits(wanted, rule.level)  # [branches, M, V]
+        if rule.allowed is not None:
+            logits = logits.masked_fill(~rule.allowed, -torch.inf)
+        guided = combine_logits(list(logits), self.branches)
+        num_sources = 1 + len(self.model.config.fields)
+        with_all = [
+            each for each, branch in zip(logits, self.branches, strict=True) if len(branch.visible) == num_sources
+        ]
+        return keep_nucleus(guided, with_all[0] if with_all else guided, top_p)
 
 
 def _decode_level(
@@ -147,9 +155,7 @@ def _decode_level(
         if not is_masked.any():
             progress.advance(num_steps - step)
             return
-        scores = passes(codes, is_masked, rule.level)  # [M, V]
-        if rule.allowed is not None:
-            scores = scores.masked_fill(~rule.allowed, -torch.inf)
+        scores = passes(codes, is_masked, rule, settings.top_p)  # [M, V]
         # An item that is done draws no more, or its next level would depend on how long the others take.
         draws = torch.stack(
             [

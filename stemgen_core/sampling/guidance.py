@@ -62,4 +62,26 @@ def combine_logits(logits: Sequence[torch.Tensor], branches: Sequence[GuidanceBr
     if len(logits) != len(branches):
         raise ValueError(f"got {len(logits)} logits for {len(branches)} branches")
     weighted = [branch.weight * each.log_softmax(-1) for each, branch in zip(logits, branches, strict=True)]
-    return torch.stack(weighted).sum(0)
+    # Forbidden codes are -inf in every branch, and infinities of opposite signs don't add up.
+    return torch.stack(weighted).sum(0).masked_fill(logits[0] == -torch.inf, -torch.inf)
+
+
+def keep_nucleus(scores: torch.Tensor, reference: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Rule out codes that a reference finds unlikely.
+
+    Args:
+        scores: float [..., V], guided log-probabilities.
+        reference: float [..., V], logits that decide what is likely.
+        top_p: the likeliest codes that together reach this probability stay, at least one; 1 = all.
+
+    Returns:
+        float [..., V], -inf outside the nucleus.
+
+    Source: The Curious Case of Neural Text Degeneration (arXiv:1904.09751), nucleus sampling.
+    """
+    if top_p >= 1:
+        return scores
+    probabilities, order = reference.softmax(-1).sort(-1, descending=True)
+    # A code stays if those before it don't reach top_p yet.
+    is_outside = probabilities.cumsum(-1) - probabilities >= top_p
+    return scores.masked_fill(torch.zeros_like(is_outside).scatter(-1, order, is_outside), -torch.inf)

@@ -16,6 +16,9 @@ class SamplingSettings:
     Attributes:
         num_steps: decoding steps per level, coarse to fine; the last entry serves all further levels.
         temperature: softmax temperature, > 0.
+        top_p: nucleus: codes are only sampled among the likeliest that together have this probability under the model
+            with all sources, 0..1; 1 = all. Guidance then can't raise what the model itself finds absurd. Where no
+            pass has all sources (eq. 3), the guided probabilities decide.
         context_guidance_scale: how strongly to follow the context, >= 0; 1 = off.
         instrument_guidance_scale: how strongly to follow the instrument, >= 0; 1 = off.
         has_joint_guidance: True contrasts the model with all sources against the model without one of them;
@@ -30,6 +33,7 @@ class SamplingSettings:
 
     num_steps: tuple[int, ...] = (16, 8, 4)
     temperature: float = 1.0
+    top_p: float = 0.97
     context_guidance_scale: float = 1.0
     instrument_guidance_scale: float = 1.0
     has_joint_guidance: bool = True
@@ -50,6 +54,8 @@ class SamplingSettings:
             raise InvalidRequestError(
                 f"Temperature must be above 0 and at most {MAX_TEMPERATURE:g}, got {self.temperature:g}."
             )
+        if not 0 < self.top_p <= 1:
+            raise InvalidRequestError(f"Top p must be above 0 and at most 1, got {self.top_p:g}.")
         for name in ("context_guidance_scale", "instrument_guidance_scale"):
             scale = getattr(self, name)
             if not 0 <= scale <= MAX_GUIDANCE_SCALE:
@@ -73,6 +79,7 @@ PRESETS: dict[str, SamplingSettings] = {
     "balanced": SamplingSettings(num_steps=(24, 12, 6), context_guidance_scale=1.5),
     "paper": SamplingSettings(
         num_steps=(128, 64, 32, 32),
+        top_p=1.0,
         context_guidance_scale=3.0,
         instrument_guidance_scale=3.0,
         has_joint_guidance=False,

@@ -85,16 +85,30 @@ def slow_scores(
     absent = INSTRUMENT.absent_id
     everything = log_p(model, features, codes, level, instrument=instrument, hears=True)
     if level >= settings.num_guided_levels:
-        return everything
+        return slow_nucleus(everything, everything, settings.top_p)
     only_context = log_p(model, features, codes, level, instrument=absent, hears=True)
     only_instrument = log_p(model, features, codes, level, instrument=instrument, hears=False)
     nothing = log_p(model, features, codes, level, instrument=absent, hears=False)
     context_scale, instrument_scale = settings.context_guidance_scale, settings.instrument_guidance_scale
     if settings.has_joint_guidance:
         away_from_deaf = (context_scale - 1) * (everything - only_instrument)
-        return everything + away_from_deaf + (instrument_scale - 1) * (everything - only_context)
+        guided = everything + away_from_deaf + (instrument_scale - 1) * (everything - only_context)
+        return slow_nucleus(guided, everything, settings.top_p)
     rest = 1 - context_scale - instrument_scale
-    return context_scale * only_context + instrument_scale * only_instrument + rest * nothing
+    guided = context_scale * only_context + instrument_scale * only_instrument + rest * nothing
+    return slow_nucleus(guided, guided, settings.top_p)
+
+
+def slow_nucleus(scores: torch.Tensor, reference: torch.Tensor, top_p: float) -> torch.Tensor:
+    kept = torch.full_like(scores, -torch.inf)
+    for frame, likely in enumerate(reference.softmax(-1).tolist()):
+        reached = 0.0
+        for code in sorted(range(len(likely)), key=lambda code: -likely[code]):
+            if top_p < 1 and reached >= top_p:
+                break
+            kept[frame, code] = scores[frame, code]
+            reached += likely[code]
+    return kept
 
 
 def slow_decode(
@@ -136,8 +150,21 @@ def slow_decode(
         replace(GUIDED, temperature=0.3, noise_weight=0.1, confidence_weight=1.0),
         replace(PLAIN, temperature=1.7, confidence_weight=2.0, causal_bias=0.0, noise_weight=0.0),
         replace(PLAIN, causal_bias=5.0),
+        replace(GUIDED, top_p=0.5),
+        replace(PAPER_FORM, top_p=0.7),
+        replace(PLAIN, top_p=1.0),
     ],
-    ids=["plain", "joint guidance", "equation 3", "cold and sure", "hot by confidence", "left to right"],
+    ids=[
+        "plain",
+        "joint guidance",
+        "equation 3",
+        "cold and sure",
+        "hot by confidence",
+        "left to right",
+        "guided in a nucleus",
+        "equation 3 in a nucleus",
+        "all codes",
+    ],
 )
 def test_decoding_equals_the_slow_loop(settings: SamplingSettings, seed: int) -> None:
     known, features = partly_known(seed, 1), random_features(seed, 1)

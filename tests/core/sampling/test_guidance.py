@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, plan_branches
+from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, keep_nucleus, plan_branches
 from tests.core.tiny_models import seeded
 
 SCALES = [{"context": c, "instrument": i} for c, i in itertools.product((0, 1, 1.5, 3), (0, 1, 2.5))]
@@ -95,3 +95,21 @@ def test_a_constant_added_to_a_pass_changes_nothing(seed: int) -> None:
 def test_logits_and_branches_must_be_as_many() -> None:
     with pytest.raises(ValueError, match="got 2 logits for 1 branches"):
         combine_logits([torch.zeros(1, 2)] * 2, plan_branches({"context": 1.0}, is_joint=True))
+
+
+def test_the_nucleus_keeps_the_likeliest_codes_of_the_reference_and_their_scores() -> None:
+    reference = torch.tensor([[0.1, 0.5, 0.05, 0.35], [0.97, 0.01, 0.01, 0.01]]).log()
+    scores = torch.arange(8.0).reshape(2, 4)
+
+    kept = keep_nucleus(scores, reference, 0.6)
+
+    inf = torch.inf
+    assert kept.tolist() == [[-inf, 1.0, -inf, 3.0], [4.0, -inf, -inf, -inf]]
+    assert torch.equal(keep_nucleus(scores, reference, 1.0), scores)
+
+
+def test_codes_forbidden_in_every_branch_stay_forbidden() -> None:
+    branches = plan_branches({"context": 3.0, "instrument": 1.0}, is_joint=True)
+    logits = [torch.tensor([0.0, -torch.inf, 1.0]) for _ in branches]
+
+    assert combine_logits(logits, branches).isneginf().tolist() == [False, True, False]
