@@ -22,7 +22,7 @@ class SamplingSettings:
         context_guidance_scale: how strongly to follow the context, >= 0; 1 = off.
         instrument_guidance_scale: how strongly to follow the instrument, >= 0; 1 = off.
         has_joint_guidance: True contrasts the model with all sources against the model without one of them;
-            False is the paper's eq. 3, each source alone (docs/decisions/0005-guidance.md).
+            False is the paper's eq. 3, each source alone (docs/decisions/0005-guidance-and-sampling.md).
         num_guided_levels: levels, coarse to fine, that guidance is applied to; further ones are decoded without.
         confidence_weight: w_c of eq. 1.
         causal_bias: w_s of eq. 1.

@@ -119,9 +119,11 @@ def visit(chromium: Browser, usual_context: BrowserContext) -> Iterator[Visit]:
         page = (contexts[-1] if is_another else usual_context).new_page()
         pages.append(page)
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         _note_complaints(page, complaints)
         page.goto(url)
+        # What a visitor is given last: from here on the page answers to clicks.
+        page.wait_for_function("localStorage.length > 0")
         return page
 
     yield _visit

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-expect.set_options(timeout=20_000)  # a busy machine takes its time; what is quick stays quick
+expect.set_options(timeout=60_000)  # a busy machine takes its time; what is quick stays quick
 
 
 def start_from_example(page: Page) -> None:

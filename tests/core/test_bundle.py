@@ -1,0 +1,61 @@
+"""The model that ships."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stemgen_core.audio import read_audio
+from stemgen_core.checkpoint import read_manifest
+from stemgen_core.generator import GenerationRequest, StemGenerator
+from stemgen_core.sampling.settings import PRESETS
+
+ROOT = Path(__file__).parents[2]
+BUNDLE = ROOT / "bundle"
+DRUM_LOOP = ROOT / "app" / "examples" / "drums.flac"
+
+
+@pytest.fixture(scope="module")
+def generator() -> StemGenerator:
+    return StemGenerator.load(BUNDLE)
+
+
+def test_it_is_small_enough_to_ship() -> None:
+    sizes = [path.stat().st_size for path in BUNDLE.iterdir()]
+
+    assert sum(sizes) <= 64e6
+    assert max(sizes) <= 45e6
+
+
+def test_the_model_card_is_about_this_model(generator: StemGenerator) -> None:
+    assert generator.model_id in (ROOT / "MODEL.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("instrument", ["bass", "piano", "drums"])
+def test_it_plays_what_it_is_asked_for(generator: StemGenerator, instrument: str) -> None:
+    context = read_audio(DRUM_LOOP)
+
+    result = generator.generate(context, GenerationRequest(instrument, seed=1, settings=PRESETS["fast"]))
+
+    assert result.stem.num_audio_samples == context.num_audio_samples
+    assert not result.fit.is_silent
+    assert result.stem.samples.abs().max() <= 1.0
+    assert result.notes
+    if instrument == "bass":
+        assert float(torch.tensor([note.pitch for note in result.notes]).float().median()) < 52
+
+
+def test_a_seed_gives_the_same_samples_again(generator: StemGenerator) -> None:
+    context = read_audio(DRUM_LOOP)
+    request = GenerationRequest("bass", seed=5, settings=PRESETS["fast"])
+
+    assert torch.equal(
+        generator.generate(context, request).stem.samples, generator.generate(context, request).stem.samples
+    )
+
+
+def test_every_instrument_that_is_offered_has_sounds(generator: StemGenerator) -> None:
+    from stemgen_core.sound.programs import SOUNDS
+
+    assert set(read_manifest(BUNDLE).instruments) <= set(SOUNDS)
+    assert len(generator.instruments) >= 8
