@@ -75,8 +75,8 @@ class SamplingSettings:
 
 
 PRESETS: dict[str, SamplingSettings] = {
-    "fast": SamplingSettings(num_steps=(8, 4, 2)),
-    "balanced": SamplingSettings(num_steps=(24, 12, 6), context_guidance_scale=1.5),
+    "fast": SamplingSettings(num_steps=(8, 4, 2), context_guidance_scale=2.0, top_p=0.95),
+    "balanced": SamplingSettings(num_steps=(16, 8, 4), context_guidance_scale=2.0, top_p=0.95),
     "paper": SamplingSettings(
         num_steps=(128, 64, 32, 32),
         top_p=1.0,
