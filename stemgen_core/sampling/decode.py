@@ -107,6 +107,9 @@ class _Passes:
 
     def __call__(self, codes: torch.Tensor, is_masked: torch.Tensor, rule: LevelRule, top_p: float) -> torch.Tensor:
         """Return guided log-probabilities of the masked frames, -inf = impossible, [M, V], items in order."""
+        # In training finer levels are always hidden, also where a window continues one or a level is never used.
+        index = torch.arange(codes.shape[1], device=codes.device)[:, None]
+        codes = codes.masked_fill(index > rule.level, self.model.config.spec.mask_token_id)
         batch_size, num_branches = codes.shape[0], len(self.branches)
         conditions = {}
         for condition in self.model.config.fields:

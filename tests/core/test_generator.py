@@ -203,8 +203,12 @@ def test_each_window_goes_on_from_the_one_before(toy: Toy) -> None:
     assert len(seen) == 2 * per_window
     second = seen[per_window]
     assert second.shape == (3, WINDOW_FRAMES)
-    assert torch.equal(second[:, :40], codes[:, 60:100])  # windows are 0..100 and 60..160
-    assert (second[:, 40:] == MASK).all()
+    assert torch.equal(second[0, :40], codes[0, 60:100])  # windows are 0..100 and 60..160
+    assert (second[0, 40:] == MASK).all()
+    assert (second[1:] == MASK).all()  # finer levels are hidden, as they were in training
+    last = seen[-1]
+    assert torch.equal(last[:2], codes[:2, 60:160])
+    assert torch.equal(last[2, :40], codes[2, 60:100])
 
 
 @pytest.mark.parametrize("duration_s", [0.3, 1.0, 2.7])

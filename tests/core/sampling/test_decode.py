@@ -69,8 +69,10 @@ def decode(
 def log_p(
     model: StemTransformer, features: torch.Tensor, codes: torch.Tensor, level: int, *, instrument: int, hears: bool
 ) -> torch.Tensor:
-    """One plain pass for one item: log-probabilities, [T, V]."""
-    output = model(features[None], codes[None], {"instrument": torch.tensor([instrument])}, torch.tensor([hears]))
+    """One plain pass for one item, finer levels hidden as in training: log-probabilities, [T, V]."""
+    seen = codes.clone()
+    seen[level + 1 :] = MASK
+    output = model(features[None], seen[None], {"instrument": torch.tensor([instrument])}, torch.tensor([hears]))
     return model.logits(output, level)[0].log_softmax(-1)
 
 
