@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from stemgen_core.cli.options import BUNDLE_PATH
+from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH
 from stemgen_core.generator import GenerationRequest, StemGenerator
 from stemgen_core.sampling.settings import PRESETS
 from stemgen_core.types import Waveform
@@ -25,7 +25,7 @@ INSTRUMENTS = ("bass", "drums", "piano")
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=BUNDLE_PATH)
+    parser.add_argument("--model", type=Path, default=SHIPPED_BUNDLE_PATH)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=3)
     parsed = parser.parse_args()

@@ -27,6 +27,7 @@ from stemgen_core.types import CodecSpec
 FORMAT = 1
 MANIFEST_NAME = "bundle.json"
 WEIGHTS_NAME = "model.safetensors"
+SHIPPED_BUNDLE_PATH = Path(__file__).resolve().parents[1] / "bundle"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings, settings_from_preset
 
 if TYPE_CHECKING:
     from stemgen_core.generator import StemGenerator
 
-BUNDLE_PATH = Path(__file__).resolve().parents[2] / "bundle"
-
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add `--model`."""
     parser.add_argument(
-        "--model", type=Path, default=BUNDLE_PATH, metavar="PATH", help="bundle folder (the shipped one)"
+        "--model", type=Path, default=SHIPPED_BUNDLE_PATH, metavar="PATH", help="bundle folder (the shipped one)"
     )
 
 

@@ -1,5 +1,6 @@
 """What differs between the two families in training: what is heard, what is written, and how it is scored."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH
 from stemgen_core.codec import context_features
 from stemgen_core.codec.context_features import FRAME_LENGTH, TUNINGS_CENTS, extract_features
 from stemgen_core.codec.encodec import EncodecCodec
@@ -115,7 +117,11 @@ class ScoreFamily:
         return {"listening": score.total} | asdict(score)
 
     def write_codec(self, folder: Path) -> None:
-        """Nothing: the sounds of a score bundle are not trained."""
+        """Take along the shipped sounds, where the bundle has none yet: they are played, not trained."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for shipped in SHIPPED_BUNDLE_PATH.glob("sounds*"):
+            if not (folder / shipped.name).exists():
+                shutil.copyfile(shipped, folder / shipped.name)
 
 
 class AudioFamily:

@@ -9,6 +9,7 @@ from stemgen_core.audio import read_audio
 from stemgen_core.checkpoint import read_manifest
 from stemgen_core.generator import GenerationRequest, StemGenerator
 from stemgen_core.sampling.settings import PRESETS
+from stemgen_core.training.families import ScoreFamily
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "bundle"
@@ -59,3 +60,12 @@ def test_every_instrument_that_is_offered_has_sounds(generator: StemGenerator) -
 
     assert set(read_manifest(BUNDLE).instruments) <= set(SOUNDS)
     assert len(generator.instruments) >= 8
+
+
+def test_a_trained_bundle_takes_the_shipped_sounds_along_and_keeps_its_own(tmp_path: Path) -> None:
+    (tmp_path / "sounds.json").write_text("own")
+
+    ScoreFamily().write_codec(tmp_path)
+
+    assert (tmp_path / "sounds.sf3").read_bytes() == (BUNDLE / "sounds.sf3").read_bytes()
+    assert (tmp_path / "sounds.json").read_text() == "own"
