@@ -50,7 +50,8 @@ class ModelShelf:
         """Begin to load at once.
 
         Args:
-            load: returns the model; StemGenError and OSError are kept and told to whoever asks for the model.
+            load: returns the model; StemGenError and OSError go to the log, and whoever asks for the model is told
+                that there is none.
         """
         self._load = load
         self._is_finished = threading.Event()
@@ -76,8 +77,9 @@ class ModelShelf:
     def _run(self) -> None:
         try:
             self._generator = self._load()
-        except (StemGenError, OSError) as error:
+        except (StemGenError, OSError):
             log.exception("The model could not be loaded")
-            self._problem = f"There is no model to generate with. {error}"
+            # What went wrong names files of the server: that is for its log, not for visitors.
+            self._problem = "There is no model to generate with. Whoever runs this server finds the reason in its log."
         finally:
             self._is_finished.set()

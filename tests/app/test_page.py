@@ -162,7 +162,8 @@ def test_without_a_model_the_page_says_why_nothing_can_be_generated(studio: Stud
     instruments, generate, words = Handlers(without).on_instruments()
 
     assert (instruments["choices"], generate["interactive"]) == ([], False)
-    assert "There is no model at /here." in words
+    assert "There is no model to generate with." in words
+    assert "/here" not in words
 
 
 def test_the_instruments_offered_are_those_the_model_plays(studio: Studio) -> None:

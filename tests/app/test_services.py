@@ -79,15 +79,17 @@ def test_refuses_what_the_model_cannot_do_and_records_nothing(
     assert studio.store.turns(OWNER, context.session_id) == ()
 
 
-def test_a_missing_model_is_said_in_words(studio: Studio) -> None:
+def test_a_missing_model_is_said_in_words_and_why_only_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
     def load() -> EchoGenerator:
-        raise CheckpointError("Run `make bundle` first.")
+        raise CheckpointError("There is no model at /here.")
 
     shelf = ModelShelf(load)
     shelf.wait(5)
 
-    with pytest.raises(ModelNotReadyError, match=r"no model to generate with\. Run `make bundle` first"):
+    with pytest.raises(ModelNotReadyError, match=r"no model to generate with\. Whoever runs this server") as told:
         shelf.get()
+    assert "/here" not in str(told.value)
+    assert "There is no model at /here." in caplog.text
 
 
 def test_a_full_queue_refuses_and_records_nothing(open_studio: OpenStudio) -> None:
