@@ -4,6 +4,7 @@
 #   HOST, PORT     where the studio listens          DATA         its sessions and sounds
 #   BUNDLE         folder of the model               PYTHON       a Python 3.11
 #   TORCH_INDEX    pip index to take torch from (the README says when)
+#   MINUTES        how long `make soak` uses the studio
 
 PYTHON ?= python3.11
 HOST ?= 127.0.0.1
@@ -11,6 +12,7 @@ PORT ?= 7860
 DATA ?=
 BUNDLE ?=
 TORCH_INDEX ?=
+MINUTES ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +20,7 @@ PIP := $(BIN)/python -m pip
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help studio install install-dev test slow check fix system-tools corpus-tools
+.PHONY: help studio install install-dev test slow torture soak audit check fix system-tools corpus-tools
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22
@@ -35,6 +37,15 @@ test: install-dev system-tools  ## install what tests need and run them
 
 slow: install-dev system-tools  ## run the tests that take longer than 2 s
 	$(BIN)/python -m pytest -m slow
+
+torture: install-dev system-tools  ## run the full proofs of safety and durability (over an hour; docs/testing.md)
+	nice -n 10 $(BIN)/python -m pytest -m torture
+
+soak: install-dev system-tools  ## use a studio for an hour and watch its memory and files; MINUTES=10 for less
+	STEMGEN_SOAK_MINUTES="$(MINUTES)" nice -n 10 $(BIN)/python -m pytest -s -m soak
+
+audit: install-dev  ## look the installed packages up in the database of known holes (needs the internet)
+	@$(BIN)/python .ci/audit.py
 
 check: install-dev  ## format, lint, types, import rule
 	$(BIN)/ruff format --check .
