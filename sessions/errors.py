@@ -7,6 +7,7 @@ SessionError
 |  +- TurnNotFoundError
 |  +- VariationNotFoundError
 |  +- AudioNotFoundError    also when a file is gone from the disk
+|  +- ShareNotFoundError    also when the link was taken back
 +- InvalidActionError       the thing exists but this can't be done with it now (show to the user)
 +- DataFolderBusyError      another server holds the data folder (show to the operator)
 +- DatabaseError            the database can't be opened or brought up to date (show to the operator)
@@ -39,6 +40,10 @@ class VariationNotFoundError(NotFoundError):
 
 class AudioNotFoundError(NotFoundError):
     """No such audio file, or none that the caller may hear."""
+
+
+class ShareNotFoundError(NotFoundError):
+    """No session is shared by this link (any more)."""
 
 
 class InvalidActionError(SessionError):

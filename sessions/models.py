@@ -148,3 +148,15 @@ class VariationRow(AudioColumns, Base):
     seconds_spent: Mapped[float | None] = mapped_column(Float)
     error: Mapped[str | None] = mapped_column(String(2000))
     mixer: Mapped[dict[str, Any]] = mapped_column(JsonObject)
+
+
+class ShareRow(Base):
+    """One link by which anybody may read a session."""
+
+    __tablename__ = "share"
+
+    number: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("session.id", ondelete="RESTRICT"), index=True)
+    token: Mapped[str] = mapped_column(String(40), unique=True)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    revoked_ms: Mapped[int | None] = mapped_column(BigInteger)

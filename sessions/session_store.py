@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from sessions.access import hash_owner, own_node, own_session, touch
+from sessions.access import hash_owner, opens, own_node, own_session, touch
 from sessions.conversion import tidy_name, to_audio, to_session
 from sessions.errors import AudioNotFoundError, InvalidActionError
 from sessions.models import NodeRow, SessionRow, TurnRow, VariationRow
@@ -112,19 +112,19 @@ class SessionMethods(Transactions):
         Raises:
             AudioNotFoundError: if nothing of this owner's names it.
         """
-        owner_sha256 = hash_owner(owner_token)
-        of_node = (
-            select(NodeRow)
-            .join(SessionRow, NodeRow.session_id == SessionRow.id)
-            .where(NodeRow.audio_sha256 == sha256, SessionRow.owner_sha256 == owner_sha256)
-        )
-        of_variation = (
-            select(VariationRow)
-            .join(TurnRow, VariationRow.turn_id == TurnRow.id)
-            .join(SessionRow, TurnRow.session_id == SessionRow.id)
-            .where(VariationRow.audio_sha256 == sha256, SessionRow.owner_sha256 == owner_sha256)
-        )
         with self._read() as db:
+            is_open = opens(db, owner_token)
+            of_node = (
+                select(NodeRow)
+                .join(SessionRow, NodeRow.session_id == SessionRow.id)
+                .where(NodeRow.audio_sha256 == sha256, is_open)
+            )
+            of_variation = (
+                select(VariationRow)
+                .join(TurnRow, VariationRow.turn_id == TurnRow.id)
+                .join(SessionRow, TurnRow.session_id == SessionRow.id)
+                .where(VariationRow.audio_sha256 == sha256, is_open)
+            )
             row = db.scalar(of_node.limit(1)) or db.scalar(of_variation.limit(1))
             audio = to_audio(row) if row is not None else None
         if audio is None:

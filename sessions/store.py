@@ -21,16 +21,18 @@ from sessions.folder_lock import FolderLock
 from sessions.migrations.upgrade import upgrade
 from sessions.node_store import NodeMethods
 from sessions.session_store import SessionMethods
+from sessions.share_store import ShareMethods
 from sessions.turn_store import TurnMethods
 
 DATABASE_NAME = "sessions.sqlite"
 
 
-class SessionStore(SessionMethods, NodeMethods, TurnMethods):
+class SessionStore(SessionMethods, NodeMethods, TurnMethods, ShareMethods):
     """All reads and writes of sessions, nodes, turns and variations.
 
     Each method is one transaction and may be called from any thread. Values come out, never rows. Every method takes
-    the owner's secret token; what belongs to somebody else is not found, just as what isn't there.
+    the owner's secret token; what belongs to somebody else is not found, just as what isn't there. Methods that only
+    read a session also take the token of a `Share` of it.
 
     Attributes:
         blobs: the audio files; put a file there before naming it in a call.

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from sessions.access import OPENS_TO_SHARES
 from sessions.blobs import BlobStore
 from sessions.database import read_only
 from sessions.errors import AudioNotFoundError, DatabaseError
@@ -29,7 +30,9 @@ class Transactions:
         # The engine has one connection; this decides who gets it next.
         self._lock = FairLock()
         self._writing = sessionmaker(engine, class_=Session, expire_on_commit=False)
-        self._reading = sessionmaker(read_only(engine), class_=Session, expire_on_commit=False)
+        self._reading = sessionmaker(
+            read_only(engine), class_=Session, expire_on_commit=False, info={OPENS_TO_SHARES: True}
+        )
 
     @contextmanager
     def _write(self) -> Generator[Session]:

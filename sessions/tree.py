@@ -106,6 +106,21 @@ class SessionInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A link by which anybody may read a session, until it is taken back.
+
+    Attributes:
+        session_id: the session.
+        token: unguessable; opens the session to reading methods of the store, in place of an owner's token.
+        created_ms: Unix time.
+    """
+
+    session_id: str
+    token: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One step in a tree: a context, a stem on top of its parent, or the removal of an earlier stem.
 

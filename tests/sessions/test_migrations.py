@@ -150,13 +150,13 @@ def test_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -
 
 def test_every_step_says_why_each_new_column_exists() -> None:
     folder = Path(upgrade_module.__file__).parent / "versions"
-    first = (folder / "0001_first_shape.py").read_text().split('"""')[1]
+    told = "".join(step.read_text().split('"""')[1] for step in folder.glob("[0-9]*.py"))
 
     missing = {
         f"{table.name}.{column.name}"
         for table in Base.metadata.sorted_tables
         for column in table.columns
-        if column.name not in first
+        if column.name not in told
     }
 
     assert missing == set()

@@ -55,6 +55,10 @@ CALLS: dict[str, Call] = {
     "cancel_turn": lambda store, _, owner, ids: store.cancel_turn(owner, ids["turn"]),
     "fail_turn": lambda store, _, owner, ids: store.fail_turn(owner, ids["turn"], "x"),
     "retry_variation": lambda store, _, owner, ids: store.retry_variation(owner, ids["variation"]),
+    "share_session": lambda store, _, owner, ids: store.share_session(owner, ids["session"]),
+    "share": lambda store, _, owner, ids: store.share(owner, ids["session"]),
+    "unshare_session": lambda store, _, owner, ids: store.unshare_session(owner, ids["session"]),
+    "copy_session": lambda store, _, owner, ids: store.copy_session(owner, ids["session"], owner_token=owner, name="x"),
     "pick_variation": lambda store, _, owner, ids: store.pick_variation(owner, ids["variation"]),
 }
 
