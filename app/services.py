@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from app.examples import Example
+from app.listening import correct, hear
 from app.model_shelf import Generator, ModelShelf
 from app.progress import TurnProgress
 from app.sounds import SoundShelf
@@ -145,7 +146,7 @@ class Studio:
         waveform = self.sounds.read_context(source, max_duration_s=self.max_context_s)
         audio = self.sounds.keep(waveform)
         session = self.store.create_session(owner_token, name)
-        return self.store.add_context(owner_token, session.id, audio, name=name)
+        return self.store.add_context(owner_token, session.id, audio, name=name, analysis=hear(waveform))
 
     def start_from_example(self, owner_token: str, example_id: str) -> Node:
         """Begin a session from one of the examples and return its context.
@@ -157,6 +158,25 @@ class Studio:
         if example is None:
             raise InvalidRequestError("There is no such example.")
         return self.start_from_file(owner_token, example.path, example.label)
+
+    def correct_context(self, owner_token: str, node_id: str, changes: Mapping[str, object]) -> Node:
+        """Put right what was heard in a context, and return it; what nobody has listened to yet is listened to now.
+
+        Args:
+            owner_token: whose context it is.
+            node_id: which one.
+            changes: see `app.listening.correct`.
+
+        Raises:
+            InvalidRequestError: if a value can't be.
+            NodeNotFoundError: if this owner has no such node.
+            InvalidActionError: if it is no context, or the session is in the trash.
+        """
+        node = self.store.node(owner_token, node_id)
+        known = node.analysis if node.analysis and "said" in node.analysis else hear(self.sounds.mix_at([node]))
+        return self.store.edit_analysis(
+            owner_token, node_id, lambda latest: correct(latest if latest and "said" in latest else known, changes)
+        )
 
     # ---- asking for stems --------------------------------------------------------------------------------------
 

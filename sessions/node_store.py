@@ -1,6 +1,6 @@
 """Nodes: the trees of contexts, stems and removals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Integer, literal, select
@@ -184,6 +184,29 @@ class NodeMethods(Transactions):
             if row.kind != NodeKind.CONTEXT:
                 raise InvalidActionError("Only a context has a tempo and a key of its own.")
             row.analysis = from_mapping(analysis)
+        return to_node(row)
+
+    def edit_analysis(
+        self, owner_token: str, node_id: str, edit: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]
+    ) -> Node:
+        """Replace what is known of a context by what `edit` makes of it, so that two edits at once both count.
+
+        Args:
+            owner_token: whose node it is.
+            node_id: a context.
+            edit: takes what is known now and returns what is to be known; may raise, then nothing changes.
+
+        Raises:
+            NodeNotFoundError: if this owner has no such node.
+            InvalidActionError: if the node is not a context, or the session is in the trash.
+            ValueError: if a number is not finite.
+        """
+        with self._write() as db:
+            row, session = own_node(db, owner_token, node_id)
+            touch(session, self._now_ms())
+            if row.kind != NodeKind.CONTEXT:
+                raise InvalidActionError("Only a context has a tempo and a key of its own.")
+            row.analysis = from_mapping(edit(row.analysis))
         return to_node(row)
 
     def delete_node(self, owner_token: str, node_id: str) -> Node:

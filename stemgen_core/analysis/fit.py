@@ -14,7 +14,7 @@ from stemgen_core.analysis.key import PITCHED_ABOVE, Chroma, chroma
 from stemgen_core.analysis.level import measure_level
 from stemgen_core.analysis.onset import OnsetEnvelope, onset_envelope, parabola_shift, pick_onsets
 from stemgen_core.analysis.spectrum import fast_window_length
-from stemgen_core.analysis.tempo import estimate_bpm
+from stemgen_core.analysis.tempo import estimate_bpm, tempo_agreement
 from stemgen_core.types import Waveform
 
 Verdict = Literal["good", "fair", "poor"]
@@ -51,6 +51,8 @@ class FitReport:
             silent.
         is_silent: the stem has no audible sound.
         verdict: the summary shown to people.
+        tempo_agreement: 0..1; how much of the stem's own pulse beats at the context's tempo: stems of another tempo
+            lie near 0, true ones above 0.5; None where either has no pulse.
     """
 
     offset_ms: float | None
@@ -59,6 +61,7 @@ class FitReport:
     level_db: float
     is_silent: bool
     verdict: Verdict
+    tempo_agreement: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -91,7 +94,8 @@ def measure_fit(context: Waveform, stem: Waveform) -> FitReport:
     context_level, stem_level = measure_level(context), measure_level(stem)
     if context_level.is_silent or stem_level.is_silent:
         return FitReport(None, None, None, 0.0, stem_level.is_silent, "poor" if stem_level.is_silent else "fair")
-    offset_ms, onset_agreement = compare_onsets(onset_envelope(context), onset_envelope(stem))
+    context_onsets, stem_onsets = onset_envelope(context), onset_envelope(stem)
+    offset_ms, onset_agreement = compare_onsets(context_onsets, stem_onsets)
     harmony_agreement = compare_harmony(chroma(context), chroma(stem))
     level_db = stem_level.active_rms_dbfs - context_level.active_rms_dbfs
     return FitReport(
@@ -101,6 +105,7 @@ def measure_fit(context: Waveform, stem: Waveform) -> FitReport:
         level_db=level_db,
         is_silent=False,
         verdict=_judge(offset_ms, onset_agreement, harmony_agreement, level_db),
+        tempo_agreement=tempo_agreement(context_onsets, stem_onsets),
     )
 
 

@@ -18,6 +18,8 @@ _PREFERRED_BPM = 110.0
 _PREFERENCE_OCTAVES = 0.7  # width of the log-normal preference
 _TIGHTNESS = 100.0  # how much uneven beats cost
 _BEAT_FRAME_RATE_HZ = 100
+_SAME_TEMPO = np.linspace(0.985, 1.015, 7)
+_MIN_PULSE = 0.05  # a stem that repeats less has no pulse of its own
 _MIN_ONSET_SUM = 0.02  # an envelope with less has nothing to follow
 
 
@@ -91,6 +93,39 @@ def autocorrelation(values: np.ndarray) -> np.ndarray:
     correlation = correlation / np.arange(len(values), 0, -1)
     correlation[3 * len(values) // 4 :] = 0
     return correlation / max(float(correlation[0]), 1e-12)
+
+
+def tempo_agreement(context: OnsetEnvelope, stem: OnsetEnvelope) -> float | None:
+    """Return how much of a stem's own pulse beats at the context's tempo, 0..1; None where either has no pulse.
+
+    The evidence for the context's tempo in the stem's autocorrelation, relative to that for the stem's best tempo.
+    Doubles and halves count, since they beat together.
+
+    Raises:
+        ValueError: if the frame rates differ.
+    """
+    if context.frame_rate_hz != stem.frame_rate_hz:
+        raise ValueError(f"frame rates differ: {context.frame_rate_hz} and {stem.frame_rate_hz} Hz")
+    bpm, _ = estimate_bpm(context)
+    if bpm is None or len(stem.strength) < 2 * stem.frame_rate_hz or stem.strength.sum() < _MIN_ONSET_SUM:
+        return None
+    smooth = scipy.ndimage.gaussian_filter1d(np.sqrt(stem.strength), 0.012 * stem.frame_rate_hz)
+    correlation = autocorrelation(smooth - smooth.mean())
+    best = _pulse_evidence(correlation, stem.frame_rate_hz, np.geomspace(MIN_BPM, MAX_BPM, 600)).max()
+    if best < _MIN_PULSE:
+        return None
+    around = _pulse_evidence(correlation, stem.frame_rate_hz, bpm * _SAME_TEMPO).max()
+    return float(np.clip(around / best, 0, 1))
+
+
+def _pulse_evidence(correlation: np.ndarray, frame_rate_hz: float, bpm: np.ndarray) -> np.ndarray:
+    """Return how strongly an autocorrelation repeats after a beat of each tempo, and after 2, 4 and half a beat."""
+    lag = 60 / bpm * frame_rate_hz
+    frames = np.arange(len(correlation))
+    weights = ((1, 1.0), (2, 0.6), (4, 0.4), (0.5, 0.5))
+    return np.sum(
+        [weight * np.interp(lag * beats, frames, correlation, right=0.0) for beats, weight in weights], axis=0
+    )
 
 
 def track_beats(envelope: OnsetEnvelope, bpm: float) -> np.ndarray:

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from stemgen_core.analysis.fit import FitReport, measure_fit
+from stemgen_core.analysis.onset import onset_envelope
+from stemgen_core.analysis.tempo import tempo_agreement
 from stemgen_core.errors import AudioFormatError
 from stemgen_core.types import Waveform
 from tests.core.listening_sounds import RATE_HZ, beat_times, hits, plucks, random_piece, waveform
@@ -137,3 +139,24 @@ def test_foreign_json_is_refused() -> None:
         FitReport.from_json(values | {"verdict": "superb"})
     with pytest.raises(ValueError, match="a fit report has the fields"):
         FitReport.from_json({"offset_ms": 0.0})
+
+
+def test_a_stem_of_another_tempo_agrees_less_than_one_of_the_same_or_of_twice_the_tempo() -> None:
+    context = onset_envelope(waveform(hits(beat_times(100), seed=1)))
+
+    same, double, other = (
+        tempo_agreement(context, onset_envelope(waveform(hits(beat_times(bpm), seed=2)))) for bpm in (100, 200, 113)
+    )
+
+    assert same is not None
+    assert double is not None
+    assert other is not None
+    assert min(same, double) > 0.7
+    assert other < 0.3
+
+
+def test_a_stem_without_a_pulse_has_no_tempo_to_agree() -> None:
+    context = onset_envelope(waveform(hits(beat_times(100))))
+
+    assert tempo_agreement(context, onset_envelope(waveform(np.zeros(10 * RATE_HZ)))) is None
+    assert tempo_agreement(context, onset_envelope(waveform(hits([0.5, 0.9], 1.5)))) is None

@@ -104,6 +104,54 @@ def test_a_loop_of_four_bars_is_recognised() -> None:
     assert len(analysis.to_json()["beats_s"]) == len(analysis.beats_s)
 
 
+def _bars(beats_per_bar: int, num_bars: int, upbeats: int = 0, bpm: float = 120) -> np.ndarray:
+    """Return a strummed chord on each beat and a bass note and a new chord on each first beat of a bar."""
+    beat_s, num_beats = 60 / bpm, beats_per_bar * num_bars
+    notes, roots = [], (0, 5, 7, 2, 9, 4)
+    for beat in range(num_beats):
+        bar, place = divmod(beat - upbeats, beats_per_bar)
+        root = roots[bar % len(roots)]
+        notes += [(beat * beat_s, 60 + root + step) for step in (0, 4, 7)]
+        if place == 0:
+            notes.append((beat * beat_s, 36 + root))
+    return plucks(notes, num_beats * beat_s, 0.1) + 0.3 * hits(
+        np.arange(0, num_beats * beat_s, beat_s / 2).tolist(), num_beats * beat_s
+    )
+
+
+@pytest.mark.parametrize(("beats_per_bar", "num_bars"), [(4, 4), (4, 8), (3, 8)])
+@pytest.mark.parametrize("bpm", [96, 120])
+def test_bars_of_three_and_four_are_told_apart_in_a_loop(beats_per_bar: int, num_bars: int, bpm: float) -> None:
+    analysis = analyse_context(waveform(_bars(beats_per_bar, num_bars, bpm=bpm)))
+
+    assert (analysis.beats_per_bar, analysis.num_bars) == (beats_per_bar, num_bars)
+    assert analysis.metre_confidence > 0.5
+    assert analysis.first_downbeat_s == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize("upbeats", [1, 2, 3])
+def test_the_first_downbeat_is_heard_after_an_upbeat(upbeats: int) -> None:
+    cut = _bars(4, 6, upbeats)[: -round(0.3 * RATE_HZ)]  # no loop: nothing speaks for a bar at the start
+
+    analysis = analyse_context(waveform(cut))
+
+    assert analysis.beats_per_bar == 4
+    assert analysis.first_downbeat_s == pytest.approx(upbeats * 0.5, abs=0.05)
+
+
+def test_a_pulse_without_accents_has_no_sure_metre() -> None:
+    analysis = analyse_context(waveform(hits(beat_times(100, 10.3), 10.3)))
+
+    assert analysis.metre_confidence < 0.5
+    assert analysis.downbeat_confidence < 0.5
+
+
+def test_too_few_beats_have_no_metre() -> None:
+    analysis = analyse_context(waveform(hits(beat_times(120, 3.0), 3.0)))
+
+    assert (analysis.beats_per_bar, analysis.first_downbeat_s, analysis.metre_confidence) == (None, None, 0.0)
+
+
 def test_silence_is_analysed_as_silence() -> None:
     analysis = analyse_context(waveform(np.zeros(RATE_HZ)))
 
