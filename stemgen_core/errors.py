@@ -3,6 +3,7 @@
 StemGenError
 +- InvalidRequestError        the caller asked for something impossible (show to the user)
 +- AudioFormatError           unreadable, empty, silent or non-finite audio (show to the user)
++- DecoderBusyError           too many files are being decoded at once (show to the user)
 +- GenerationCancelledError   the caller asked a running generation to stop
 +- CheckpointError            weights missing or not matching the code (show to the operator)
 +- MissingDependencyError     a program or file that this step needs is not installed (says which and how to get it)
@@ -19,6 +20,10 @@ class InvalidRequestError(StemGenError):
 
 class AudioFormatError(StemGenError):
     """Audio that cannot be decoded or used."""
+
+
+class DecoderBusyError(StemGenError):
+    """No decoder became free in time; nothing is wrong with the file."""
 
 
 class GenerationCancelledError(StemGenError):

@@ -11,6 +11,8 @@ Imports neither torch nor this package: it starts in a quarter of a second and a
 import json
 import os
 import resource
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +37,8 @@ SUBTYPES = {
 }
 READABLE = "WAV, FLAC, MP3, Ogg, M4A or WebM"
 NO_FFMPEG_STATUS = "ffmpeg-missing"
+MAX_OPEN_FILES = 64
+WAV_HEADER_BYTES = 128  # ffmpeg writes 88 of them before the first sample
 
 Block = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -144,27 +148,27 @@ def _read_with_soundfile(source: Path) -> Iterator[Any]:
 def _read_with_ffmpeg(source: Path, container: str, codecs: tuple[str, ...], *, max_duration_s: float) -> Iterator[Any]:
     """Yield (sample rate, channels), then float32 blocks [L, C].
 
-    Container and codec are forced: ffmpeg may not guess, so that no playlist makes it open other files and none of
-    its hundreds of other decoders is reached.
+    Container, codec and protocol are forced, and nothing probes the file first: ffmpeg may not guess, so that no
+    playlist makes it open other files or addresses and none of its hundreds of other decoders is reached.
     """
-    from pydub import AudioSegment  # slow to import, and most files don't need it
-    from pydub.exceptions import CouldntDecodeError
-
+    decoded = source.with_name("decoded.wav")
     for codec in codecs:
-        try:
+        # fmt: off
+        command = [
+            "ffmpeg", "-nostdin", "-v", "error", "-y",
+            "-protocol_whitelist", "file", "-threads", "1", "-f", container, "-c:a", codec, "-i", str(source),
             # A second more than allowed, so that audio which is too long is told from audio that just fits.
-            audio = AudioSegment.from_file(str(source), format=container, codec=codec, duration=max_duration_s + 1)
+            "-map", "0:a:0", "-t", str(max_duration_s + 1), "-c:a", "pcm_f32le", "-f", "wav", str(decoded),
+        ]
+        # fmt: on
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         except FileNotFoundError as error:
             raise UnusableAudioError(NO_FFMPEG_STATUS) from error
-        except CouldntDecodeError:
-            continue
-        num_values = len(audio.raw_data or b"") // audio.sample_width
-        if num_values:
-            yield audio.frame_rate, audio.channels
-            values = np.frombuffer(audio.raw_data, dtype=f"<i{audio.sample_width}").reshape(-1, audio.channels)
-            full_scale = float(1 << (8 * audio.sample_width - 1))
-            for first in range(0, len(values), BLOCK_FRAMES):
-                yield (values[first : first + BLOCK_FRAMES] / full_scale).astype(np.float32)
+        if done.returncode == -signal.SIGXFSZ:
+            raise UnusableAudioError("it unpacks to more than can be held. Shorten it or export it at 48000.")
+        if done.returncode == 0 and decoded.is_file() and decoded.stat().st_size > WAV_HEADER_BYTES:
+            yield from _read_with_soundfile(decoded)
             return
     raise UnusableAudioError(f"it holds no audio that can be decoded, or is damaged. Use {READABLE}.")
 
@@ -175,6 +179,7 @@ def _limit_self(limits: dict[str, float]) -> None:
         (resource.RLIMIT_AS, limits["memory_bytes"]),
         (resource.RLIMIT_CPU, limits["cpu_s"]),
         (resource.RLIMIT_FSIZE, limits["max_samples"] * 4 + BLOCK_FRAMES * 64),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
         _, ceiling = resource.getrlimit(kind)

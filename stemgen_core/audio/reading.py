@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from stemgen_core.errors import AudioFormatError, MissingDependencyError
+from stemgen_core.errors import AudioFormatError, DecoderBusyError, MissingDependencyError
 from stemgen_core.types import Waveform
 
 _CHILD_SCRIPT = Path(__file__).with_name("decoding_child.py")
 _NO_FFMPEG_STATUS = "ffmpeg-missing"  # as the child says it
 _MAX_RESULT_BYTES = 65_536
+
+# Each decoder may take `memory_bytes` and a core: so many at once, however many files come in.
+MAX_DECODERS = 2
+_free_decoders = threading.BoundedSemaphore(MAX_DECODERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class DecodingLimits:
         memory_bytes: address space of the decoder.
         cpu_s: processor time of the decoder.
         wall_s: time after which the decoder is killed.
+        patience_s: how long to wait for other files' decoders to end before giving up.
     """
 
     max_duration_s: float = 600.0
@@ -55,9 +62,10 @@ class DecodingLimits:
     max_rate_hz: int = 192_000
     max_level: float = 8.0
     silence_level: float = 1e-4
-    memory_bytes: int = 1536 * 2**20
+    memory_bytes: int = 2**30
     cpu_s: int = 20
     wall_s: float = 30.0
+    patience_s: float = 20.0
 
 
 def read_audio(path: Path, *, limits: DecodingLimits | None = None) -> Waveform:
@@ -77,12 +85,13 @@ def read_audio(path: Path, *, limits: DecodingLimits | None = None) -> Waveform:
             channels, an impossible sample rate or samples that are no numbers, or if its decoder crashed or hung. The
             message says which, and what to do.
         MissingDependencyError: if the file needs ffmpeg, which is not installed.
+        DecoderBusyError: if other files kept the decoders busy for `patience_s`.
     """
     limits = limits or DecodingLimits()
     path = Path(path)
     try:
         _check_file(path, limits)
-        with tempfile.TemporaryDirectory(prefix="stemgen-decode-") as folder:
+        with _decoder_of_its_own(limits), tempfile.TemporaryDirectory(prefix="stemgen-decode-") as folder:
             # A fixed name without a suffix: neither the decoders nor ffmpeg's protocols get to interpret the user's.
             (Path(folder) / "input").symlink_to(path.resolve())
             result = _run_child(Path(folder), limits)
@@ -90,6 +99,16 @@ def read_audio(path: Path, *, limits: DecodingLimits | None = None) -> Waveform:
     except AudioFormatError as error:
         raise AudioFormatError(f"{path.name} can't be used: {error}") from error
     return Waveform(torch.from_numpy(samples), int(result["sample_rate_hz"]))
+
+
+@contextlib.contextmanager
+def _decoder_of_its_own(limits: DecodingLimits) -> Iterator[None]:
+    if not _free_decoders.acquire(timeout=limits.patience_s):
+        raise DecoderBusyError("Other files are being read at the moment. Try again in about half a minute.")
+    try:
+        yield
+    finally:
+        _free_decoders.release()
 
 
 def _check_file(path: Path, limits: DecodingLimits) -> None:

@@ -1,0 +1,1 @@
+"""Proofs of safety and durability; docs/testing.md lists them."""
