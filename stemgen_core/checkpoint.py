@@ -41,6 +41,7 @@ class BundleManifest:
         instruments: names of the categories that it was trained on.
         training: what it was trained from and how; free form, for people and the model card.
         files: sha256 of every other file of the bundle, by name.
+        genres: names of the genres that it can be asked for, by their value; empty where it knows none.
     """
 
     family: str
@@ -49,6 +50,7 @@ class BundleManifest:
     instruments: tuple[str, ...]
     training: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    genres: tuple[str, ...] = ()
 
     @property
     def model_id(self) -> str:
@@ -89,6 +91,7 @@ def save_bundle(folder: Path, manifest: BundleManifest, model: StemTransformer) 
         config=manifest.config,
         window_frames=manifest.window_frames,
         instruments=manifest.instruments,
+        genres=manifest.genres,
         training=manifest.training,
         files=files,
     )
@@ -139,6 +142,7 @@ def read_manifest(folder: Path) -> BundleManifest:
             config=ModelConfig(**config),
             window_frames=content["window_frames"],
             instruments=tuple(content["instruments"]),
+            genres=tuple(content.get("genres", ())),
             training=dict(content["training"]),
             files=dict(content["files"]),
         )

@@ -32,6 +32,7 @@ def drop_sources(
     fields: Sequence[ConditionField],
     *,
     dropout: float,
+    field_dropout: Mapping[str, float] | None = None,
     rng: torch.Generator,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """Drop each source of each item independently, as guidance needs.
@@ -40,6 +41,7 @@ def drop_sources(
         conditions: per field int64 [B], values in [0, num_values].
         fields: the fields of the model.
         dropout: probability per source and item, 0..1.
+        field_dropout: another probability for some of the fields, by name.
         rng: source of randomness, on the CPU.
 
     Returns:
@@ -50,7 +52,7 @@ def drop_sources(
     batch_size = len(next(iter(conditions.values())))
     kept = {}
     for field in fields:
-        is_dropped = torch.rand(batch_size, generator=rng) < dropout
+        is_dropped = torch.rand(batch_size, generator=rng) < (field_dropout or {}).get(field.name, dropout)
         kept[field.name] = torch.where(is_dropped, field.absent_id, conditions[field.name])
     has_context = torch.rand(batch_size, generator=rng) >= dropout
     return kept, has_context

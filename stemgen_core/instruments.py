@@ -54,6 +54,9 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument("vocals", "Vocals", 17, range(0)),
 )
 
+# What a stem does in the music, whatever plays it: the other way of asking (docs/decisions/0050-genre-and-category.md).
+STEM_CATEGORIES: tuple[str, ...] = ("melodic", "harmonic", "percussive", "bass")
+
 _BY_NAME = {instrument.name: instrument for instrument in INSTRUMENTS}
 
 

@@ -35,6 +35,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     lm.add_argument("--window-frames", type=int, metavar="N", help="frames per example")
     lm.add_argument("--learning-rate", type=float, metavar="X", help="peak rate")
     lm.add_argument("--optimizer", choices=("adamw", "muon"), help="of the blocks' matrices")
+    lm.add_argument("--start-from", type=Path, metavar="BUNDLE", help="begin with the weights of a bundle")
     lm.add_argument("--seed", type=int, metavar="N", help="of the run")
     lm.add_argument("--evaluate-every", type=int, metavar="N", help="steps between held-out scores")
     lm.add_argument("--patience", type=int, metavar="N", help="held-out scores without a gain before the decay starts")
@@ -91,7 +92,9 @@ def run_lm(parsed: argparse.Namespace) -> None:
     }
     config = LmTrainingConfig(size=parsed.size, **{name: value for name, value in given.items() if value is not None})
     corpus = Corpus.open(parsed.corpus)
-    trainer = LmTrainer(_family(parsed.codec), corpus, parsed.run_folder, config, parsed.device)
+    trainer = LmTrainer(
+        _family(parsed.codec), corpus, parsed.run_folder, config, parsed.device, start_from=parsed.start_from
+    )
     with tqdm(total=config.num_steps, initial=trainer.step, unit="step") as bar:
 
         def report(step: int, values: dict[str, float]) -> None:

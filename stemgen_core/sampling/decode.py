@@ -60,7 +60,7 @@ def decode_codes(
         model: in evaluation mode.
         context: float [B, F, T] features or int64 [B, K, T] codes.
         known: int64 [B, K, T], the mask token where to generate; everything else stays.
-        conditions: per field int64 [B], the value or the field's `absent_id`.
+        conditions: per field int64 [B], the value or the field's `absent_id`; a field left out is not given.
         rules: the levels to generate, coarse to fine; other levels must be known.
         settings: how.
         rngs: one source of randomness per item, so that an item doesn't depend on its batch.
@@ -82,17 +82,18 @@ def decode_codes(
         if rule.settle is not None:
             codes = rule.settle(codes)
         is_guided = index < settings.num_guided_levels
-        passes = _Passes(model, context, conditions, _branches(model, settings if is_guided else None))
+        branches = _branches(conditions, settings if is_guided else None)
+        passes = _Passes(model, context, conditions, branches)
         _decode_level(passes, codes, rule, settings, settings.steps_at(index), rngs, progress)
     return codes
 
 
-def _branches(model: StemTransformer, settings: SamplingSettings | None) -> list[GuidanceBranch]:
-    scales = {CONTEXT_SOURCE: 1.0} | {field.name: 1.0 for field in model.config.fields}
+def _branches(conditions: Mapping[str, torch.Tensor], settings: SamplingSettings | None) -> list[GuidanceBranch]:
+    """Plan the passes over the context and the fields that are given; all fields share the instrument's scale."""
     if settings is None:
-        return plan_branches(scales, is_joint=True)
+        return plan_branches(dict.fromkeys([CONTEXT_SOURCE, *conditions], 1.0), is_joint=True)
+    scales = dict.fromkeys(conditions, settings.instrument_guidance_scale)
     scales[CONTEXT_SOURCE] = settings.context_guidance_scale
-    scales["instrument"] = settings.instrument_guidance_scale
     return plan_branches(scales, is_joint=settings.has_joint_guidance)
 
 
@@ -113,8 +114,8 @@ class _Passes:
         batch_size, num_branches = codes.shape[0], len(self.branches)
         conditions = {}
         for condition in self.model.config.fields:
-            given = self.conditions[condition.name]
-            absent = torch.full_like(given, condition.absent_id)
+            absent = torch.full((batch_size,), condition.absent_id, device=codes.device)
+            given = self.conditions.get(condition.name, absent)
             conditions[condition.name] = torch.cat(
                 [given if condition.name in branch.visible else absent for branch in self.branches]
             )
@@ -131,7 +132,7 @@ class _Passes:
         if rule.allowed is not None:
             logits = logits.masked_fill(~rule.allowed, -torch.inf)
         guided = combine_logits(list(logits), self.branches)
-        num_sources = 1 + len(self.model.config.fields)
+        num_sources = 1 + len(self.conditions)
         with_all = [
             each for each, branch in zip(logits, self.branches, strict=True) if len(branch.visible) == num_sources
         ]

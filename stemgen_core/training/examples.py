@@ -1,7 +1,7 @@
 """Training examples: a context heard and the stem that belongs to it, cut from pieces of the corpus."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.instruments import Instrument, find_instrument
+from stemgen_core.training.conditions import conditions_of
 
 MAX_GAIN_DB = 6.0
 MAX_TILT_DB = 6.0
@@ -35,14 +36,14 @@ class ExampleBatch:
     Attributes:
         context: float32 [B, F, T] features or int64 [B, K, T] codes of the mix that is heard.
         codes: int64 [B, K, T], the target.
-        instrument: int64 [B], index of the target's category.
+        conditions: per field int64 [B], what the targets are asked for by.
         levels: per item the levels that its instrument uses, coarse to fine.
         places: per item what it was cut from.
     """
 
     context: torch.Tensor
     codes: torch.Tensor
-    instrument: torch.Tensor
+    conditions: Mapping[str, torch.Tensor]
     levels: tuple[tuple[int, ...], ...]
     places: tuple[WindowPlace, ...]
 
@@ -97,11 +98,12 @@ class ExampleBatches(Dataset[ExampleBatch], ABC):
             contexts.append(context)
             places += targets
         instruments = [self.instrument_at(place) for place in places]
+        asked_for = [self._conditions(place) for place in places]
         heard = self._hear(torch.from_numpy(np.stack(contexts)), num_frames, rng)
         return ExampleBatch(
             context=heard.repeat_interleave(TARGETS_PER_CONTEXT, 0),
             codes=torch.stack([self._write(place, num_frames) for place in places]),
-            instrument=torch.tensor([instrument.index for instrument in instruments]),
+            conditions={name: torch.tensor([values[name] for values in asked_for]) for name in asked_for[0]},
             levels=tuple(self._levels(instrument) for instrument in instruments),
             places=tuple(places),
         )
@@ -109,6 +111,10 @@ class ExampleBatches(Dataset[ExampleBatch], ABC):
     def instrument_at(self, place: WindowPlace) -> Instrument:
         """Return the category of an example's target."""
         return find_instrument(self.pieces[place.piece].piece.stems[place.stem].instrument)
+
+    def _conditions(self, place: WindowPlace) -> dict[str, int]:
+        piece = self.pieces[place.piece].piece
+        return conditions_of(piece, piece.stems[place.stem])
 
     @abstractmethod
     def _is_playing(self, index: int, start: int, num_frames: int) -> np.ndarray:

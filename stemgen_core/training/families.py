@@ -24,17 +24,16 @@ from stemgen_core.codec.score_tokens import (
     encode_notes,
     levels_used,
 )
-from stemgen_core.conditioning import ConditionField
 from stemgen_core.corpus.storage import CorpusPiece
-from stemgen_core.instruments import INSTRUMENTS, Instrument
+from stemgen_core.instruments import Instrument
 from stemgen_core.model.config import SIZES, ModelConfig, build_config
 from stemgen_core.model.harmony import HarmonyConfig
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.settings import SamplingSettings
+from stemgen_core.training.conditions import FIELDS
 from stemgen_core.training.examples import ExampleBatch, ExampleBatches, WindowPlace
 from stemgen_core.training.listening import score_listening
 
-INSTRUMENT_FIELD = ConditionField("instrument", len(INSTRUMENTS))
 MIN_ACTIVE_SHARE = 0.1  # of the frames: less is a stem that hardly plays
 MIN_ACTIVE_RMS = 0.003  # -50 dBFS over the window
 LISTENING_SETTINGS = SamplingSettings(num_steps=(16, 8, 4))
@@ -90,7 +89,7 @@ class ScoreFamily:
         return build_config(
             SIZES[size],
             SCORE_SPEC,
-            fields=(INSTRUMENT_FIELD,),
+            fields=FIELDS,
             context_codec=context_features.NAME,
             num_context_features=context_features.NUM_FEATURES,
             harmony=SCORE_HARMONY,
@@ -140,9 +139,7 @@ class AudioFamily:
     def model_config(self, size: str) -> ModelConfig:
         """Return the model in a named size."""
         spec = self.codec.spec
-        return build_config(
-            SIZES[size], spec, fields=(INSTRUMENT_FIELD,), context_codec=spec.name, num_context_features=None
-        )
+        return build_config(SIZES[size], spec, fields=FIELDS, context_codec=spec.name, num_context_features=None)
 
     def batches(
         self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool

@@ -101,7 +101,7 @@ def _generate(
         model,
         batch.context[item : item + 1],
         known,
-        {"instrument": batch.instrument[item : item + 1]},
+        {name: values[item : item + 1] for name, values in batch.conditions.items()},
         rules=rules,
         settings=settings,
         rngs=[torch.Generator().manual_seed(seed)],

@@ -2,22 +2,23 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
 
-from stemgen_core.checkpoint import BundleManifest, save_bundle
+from stemgen_core.checkpoint import BundleManifest, load_bundle, save_bundle
 from stemgen_core.conditioning import drop_sources
+from stemgen_core.corpus.genre_table import GENRES
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
-from stemgen_core.errors import InvalidRequestError
+from stemgen_core.errors import CheckpointError, InvalidRequestError
 from stemgen_core.instruments import INSTRUMENTS
 from stemgen_core.masking import mask_target
 from stemgen_core.model.config import SIZES
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch, ExampleBatches
-from stemgen_core.training.families import INSTRUMENT_FIELD, TrainingFamily
+from stemgen_core.training.families import TrainingFamily
 from stemgen_core.training.objective import masked_loss
 from stemgen_core.training.run_folder import (
     RunFolder,
@@ -45,7 +46,8 @@ class LmTrainingConfig:
         num_warmup_steps: linear rise to the peak.
         decay_share: share of the steps, at the end, in which the rate falls to zero.
         weight_decay: of matrices.
-        condition_dropout: probability of hiding each source (context, instrument) from an example.
+        condition_dropout: probability of hiding the context, and the instrument, from an example.
+        extra_dropout: the same for each further field (genre, stem category).
         ema_decay: of the averaged weights, which are what a bundle gets.
         seed: of weights, examples, masks and dropout.
         evaluate_every: steps between held-out loss and listening scores.
@@ -64,6 +66,7 @@ class LmTrainingConfig:
     decay_share: float = 0.35
     weight_decay: float = 0.05
     condition_dropout: float = 0.15
+    extra_dropout: float = 0.5
     ema_decay: float = 0.998
     seed: int = 0
     evaluate_every: int = 250
@@ -100,13 +103,21 @@ class LmTrainer:
         run_path: folder of the run; a run that stands there is taken up.
         config: the run's, if it is taken up; another number of steps moves the decay.
         device: of the model.
+        start_from: a bundle whose weights a new run begins with; fields that it lacks start untrained.
 
     Raises:
-        CheckpointError: if the run's checkpoint is damaged or of another size.
+        CheckpointError: if the run's checkpoint, or the bundle, is damaged or of another shape.
     """
 
     def __init__(
-        self, family: TrainingFamily, corpus: Corpus, run_path: Path, config: LmTrainingConfig, device: str = "cpu"
+        self,
+        family: TrainingFamily,
+        corpus: Corpus,
+        run_path: Path,
+        config: LmTrainingConfig,
+        device: str = "cpu",
+        *,
+        start_from: Path | None = None,
     ) -> None:
         if config.size not in SIZES:
             raise InvalidRequestError(f"There is no size called {config.size!r}. Choose one of: {', '.join(SIZES)}.")
@@ -120,6 +131,8 @@ class LmTrainer:
         self.model_config = family.model_config(config.size)
         self.model = StemTransformer(self.model_config).to(device)
         self.average = StemTransformer(self.model_config).to(device).eval().requires_grad_(False)
+        if start_from is not None:
+            _take_weights(self.model, start_from)
         self.average.load_state_dict(self.model.state_dict())
         self.optimizers = _build_optimizers(self.model, config)
         self.step = 0
@@ -203,7 +216,7 @@ class LmTrainer:
         for index, batch in enumerate(self._held_out):
             for context, kept in ((batch.context, losses), (batch.context.roll(TARGETS_PER_CONTEXT, 0), swapped)):
                 rng = torch.Generator().manual_seed(HELD_OUT_SEED + index)
-                other = ExampleBatch(context, batch.codes, batch.instrument, batch.levels, batch.places)
+                other = replace(batch, context=context)
                 kept.append(self._loss(self.average, other, rng, 0.0)[0].item())
         return {
             "held_out_loss": sum(losses) / len(losses),
@@ -241,7 +254,12 @@ class LmTrainer:
             "config": asdict(self.config),
         }
         manifest = BundleManifest(
-            self.family.name, self.model_config, self.config.window_frames, offered, training | facts
+            self.family.name,
+            self.model_config,
+            self.config.window_frames,
+            offered,
+            genres=tuple(GENRES),
+            training=training | facts,
         )
         return save_bundle(folder, manifest, self.average)
 
@@ -256,7 +274,14 @@ class LmTrainer:
             first_level_share=self.family.first_level_share,
         )
         conditions, has_context = drop_sources(
-            {INSTRUMENT_FIELD.name: batch.instrument}, (INSTRUMENT_FIELD,), dropout=dropout, rng=rng
+            batch.conditions,
+            self.model_config.fields,
+            dropout=dropout,
+            # Most people name an instrument and nothing else, so the other fields are seldom given (decision 0050).
+            field_dropout=None
+            if dropout == 0
+            else {field.name: self.config.extra_dropout for field in self.model_config.fields[1:]},
+            rng=rng,
         )
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.config.has_bfloat16):
             hidden = model(
@@ -304,6 +329,31 @@ class LmTrainer:
             self.decay_start = state.facts["decay_start"]
         self.seconds_spent = state.facts["seconds_spent"]
         self.folder.forget_log_after(self.step)
+
+
+def _take_weights(model: StemTransformer, bundle_path: Path) -> None:
+    """Fill a model with a bundle's weights; only the tables of fields that the bundle lacks stay as they are.
+
+    Raises:
+        CheckpointError: if anything else is missing, or shapes differ.
+    """
+    bundle = load_bundle(bundle_path)
+    if bundle.manifest.config.spec != model.config.spec:
+        raise CheckpointError(
+            f"The model at {bundle_path} speaks {bundle.manifest.config.spec}, not this codec's tokens."
+        )
+    weights = bundle.model.state_dict()
+    new_fields = {field.name for field in model.config.fields} - {field.name for field in bundle.manifest.config.fields}
+    own = model.state_dict()
+    new_tables = {name for name in own if name.startswith(tuple(f"embedding.conditions.{f}." for f in new_fields))}
+    unlike = sorted(
+        name
+        for name in weights.keys() | own.keys() - new_tables
+        if name not in weights or name not in own or weights[name].shape != own[name].shape
+    )
+    if unlike:
+        raise CheckpointError(f"The model at {bundle_path} has another shape than this run's: {', '.join(unlike[:5])}.")
+    model.load_state_dict(own | weights)
 
 
 def _build_optimizers(model: StemTransformer, config: LmTrainingConfig) -> list[torch.optim.Optimizer]:

@@ -74,7 +74,7 @@ def write_score_bundle(folder: Path, *, seed: int = 0, window_frames: int = 100)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / SOUNDS.name).exists():
         (folder / SOUNDS.name).symlink_to(SOUNDS)
-    manifest = BundleManifest("score", config, window_frames, OFFERED, {"steps": 0})
+    manifest = BundleManifest("score", config, window_frames, OFFERED, training={"steps": 0})
     return save_bundle(folder, manifest, toy_model(seed, config))
 
 

@@ -40,7 +40,7 @@ def test_a_batch_has_its_shapes_and_its_windows_are_at_least_half(corpus: Corpus
     assert batch.codes.shape == (4, 6, num_frames)
     assert batch.context.shape == (4, NUM_FEATURES, num_frames)
     assert batch.context.isfinite().all()
-    assert len(batch.places) == len(batch.levels) == len(batch.instrument) == 4
+    assert len(batch.places) == len(batch.levels) == len(batch.conditions["instrument"]) == 4
 
 
 @pytest.mark.parametrize("index", range(10))
@@ -53,7 +53,7 @@ def test_codes_instrument_and_levels_are_those_of_the_place(corpus: Corpus, inde
         instrument = find_instrument(stem.instrument)
         written = encode_notes(stem.notes, instrument, 150)[:, place.start_frame :][:, : batch.codes.shape[2]]
         assert torch.equal(batch.codes[item], written)
-        assert INSTRUMENTS[int(batch.instrument[item])] == instrument
+        assert INSTRUMENTS[int(batch.conditions["instrument"][item])] == instrument
         assert batch.levels[item] == levels_used(instrument)
         assert (written != REST).any(0).float().mean() >= MIN_ACTIVE_SHARE
 

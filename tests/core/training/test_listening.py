@@ -116,5 +116,5 @@ def test_a_model_is_asked_for_every_item(corpus: Corpus, monkeypatch: pytest.Mon
     score_listening(toy_model(), pieces, [batch], QUICK)
 
     assert [(int(conditions["instrument"]), count) for conditions, count in asked] == [
-        (int(value), 1) for value in batch.instrument
+        (int(value), 1) for value in batch.conditions["instrument"]
     ]
