@@ -1,7 +1,7 @@
 """Audio in, audio out: the one door that the app, the command line and the live mode use."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from stemgen_core.checkpoint import Bundle, load_bundle
 from stemgen_core.codec.families import open_codecs
 from stemgen_core.codec.protocol import ContextCodec, DecodedStem, TargetCodec
 from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidRequestError
-from stemgen_core.instruments import Instrument, find_instrument
+from stemgen_core.instruments import STEM_CATEGORIES, Instrument, find_instrument
+from stemgen_core.revision import Revision
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
+from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sampling.windows import plan_windows
 from stemgen_core.score import Note, crop_notes
@@ -34,11 +36,17 @@ class GenerationRequest:
         instrument: a name of `stemgen_core.instruments` that the model was trained on.
         seed: 0 .. 2^31 - 1; another seed is another variation.
         settings: how to decode.
+        genre: one of the generator's `genres`; None leaves it open.
+        stem_category: one of the generator's `stem_categories`; None leaves it open.
+        revision: a stem to make part of again; None makes a new one.
     """
 
     instrument: str
     seed: int
     settings: SamplingSettings = PRESETS["balanced"]
+    genre: str | None = None
+    stem_category: str | None = None
+    revision: Revision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class GenerationResult:
         model_id: which model made it.
         seconds_spent: by the wall clock.
         fit: how it was measured to fit the context.
+        listening_score: how much better the model can explain the stem with its context than without, nats per frame
+            that it plays in; above 0 it follows. For ordering variations of one instrument.
     """
 
     stem: Waveform
@@ -58,6 +68,7 @@ class GenerationResult:
     model_id: str
     seconds_spent: float
     fit: FitReport
+    listening_score: float | None = None
 
 
 class StemGenerator:
@@ -75,6 +86,9 @@ class StemGenerator:
         self._context_codec = context_codec
         self.model_id = bundle.manifest.model_id
         self.instruments: tuple[Instrument, ...] = tuple(map(find_instrument, bundle.manifest.instruments))
+        fields = {field.name for field in bundle.manifest.config.fields}
+        self.genres: tuple[str, ...] = bundle.manifest.genres if "genre" in fields else ()
+        self.stem_categories: tuple[str, ...] = STEM_CATEGORIES if "stem_category" in fields else ()
 
     @classmethod
     def load(cls, bundle_path: Path) -> "StemGenerator":
@@ -125,23 +139,30 @@ class StemGenerator:
 
         Raises:
             AudioFormatError: if the context is empty, too short, too long, silent or not finite.
-            InvalidRequestError: if the instrument is none of the model's or the seed is out of range.
+            InvalidRequestError: if the instrument, genre or category is none of the model's, the seed is out of range,
+                or what is to be revised doesn't fit the context.
             GenerationCancelledError: if `should_stop` said so.
         """
         started = time.monotonic()
         instrument = self._check_request(request)
         check_context(context)
+        if request.revision is not None:
+            request.revision.check(context)
         stretch = _Stretch.plan(context, self._window_s)
-        codes = self._generate_codes(stretch.audio, instrument, request, report_progress, should_stop)
-        decoded = stretch.cut(
-            self._target_codec.decode(codes, instrument=instrument, seed=request.seed, context=stretch.audio)
+        progress = DecodingProgress(0, report_progress, should_stop)
+        heard = self._hear(stretch.audio)
+        conditions = self._conditions(request, instrument)
+        codes = self._generate_codes(
+            heard, self._known_codes(stretch, heard.shape[-1], instrument, request), conditions, request, progress
         )
+        decoded = self._play(stretch, codes, instrument, request)
         return GenerationResult(
             stem=decoded.waveform,
             notes=decoded.notes,
             model_id=self.model_id,
             seconds_spent=time.monotonic() - started,
             fit=measure_fit(context, decoded.waveform),
+            listening_score=self._listening_score(heard, codes, conditions, instrument),
         )
 
     @property
@@ -157,33 +178,71 @@ class StemGenerator:
             )
         if not 0 <= request.seed <= MAX_SEED:
             raise InvalidRequestError(f"The seed must be 0 to {MAX_SEED}, got {request.seed}.")
+        for what, name, known in (
+            ("genre", request.genre, self.genres),
+            ("stem category", request.stem_category, self.stem_categories),
+        ):
+            if name is not None and name not in known:
+                choice = f"Choose one of: {', '.join(known)}." if known else "Leave it open."
+                raise InvalidRequestError(f"This model was not trained on the {what} {name!r}. {choice}")
         return instrument
+
+    def _conditions(self, request: GenerationRequest, instrument: Instrument) -> dict[str, torch.Tensor]:
+        """Return the fields that are given, int64 [1] each."""
+        conditions = {"instrument": torch.tensor([instrument.index])}
+        if request.genre is not None:
+            conditions["genre"] = torch.tensor([self.genres.index(request.genre)])
+        if request.stem_category is not None:
+            conditions["stem_category"] = torch.tensor([self.stem_categories.index(request.stem_category)])
+        return conditions
+
+    def _hear(self, context: Waveform) -> torch.Tensor:
+        """Return what the model reads of the context, [1, F or K, T]."""
+        spec = self._target_codec.spec
+        heard = resample(to_mono(context), spec.sample_rate_hz)
+        num_frames = -(-heard.num_audio_samples // spec.hop_length)
+        return self._context_codec.encode(heard, num_frames)[None]
+
+    def _known_codes(
+        self, stretch: "_Stretch", num_frames: int, instrument: Instrument, request: GenerationRequest
+    ) -> torch.Tensor:
+        """Return int64 [1, K, T]: the mask token where to generate, elsewhere what is kept."""
+        spec = self._target_codec.spec
+        levels = [rule.level for rule in self._target_codec.rules(instrument)]
+        revision = request.revision
+        if revision is None:
+            codes = torch.zeros(1, spec.num_codebooks, num_frames, dtype=torch.int64)
+            codes[:, levels] = spec.mask_token_id
+            return codes
+        stem = stretch.repeat(DecodedStem(revision.stem, revision.notes))
+        codes = self._target_codec.encode_stem(stem, instrument, num_frames)[None]
+        is_hidden = revision.hidden_frames(spec, num_frames, stretch.period_s, stretch.num_repeats)
+        for level in levels:
+            codes[:, level, is_hidden] = spec.mask_token_id
+        return codes
 
     def _generate_codes(
         self,
-        context: Waveform,
-        instrument: Instrument,
+        heard: torch.Tensor,
+        codes: torch.Tensor,
+        conditions: Mapping[str, torch.Tensor],
         request: GenerationRequest,
-        report_progress: Callable[[float], None] | None,
-        should_stop: Callable[[], bool] | None,
+        progress: DecodingProgress,
     ) -> torch.Tensor:
-        """Return int64 [K, T] for the whole context, window by window, each continuing the last."""
-        spec = self._target_codec.spec
-        rules = self._target_codec.rules(instrument)
-        heard = resample(to_mono(context), spec.sample_rate_hz)
-        num_frames = -(-heard.num_audio_samples // spec.hop_length)
-        features = self._context_codec.encode(heard, num_frames)[None]
-        codes = torch.zeros(1, spec.num_codebooks, num_frames, dtype=torch.int64)
-        codes[:, [rule.level for rule in rules]] = spec.mask_token_id
-        windows = plan_windows(num_frames, self._bundle.manifest.window_frames)
-        num_steps = len(windows) * sum(request.settings.steps_at(index) for index in range(len(rules)))
-        progress = DecodingProgress(num_steps, report_progress, should_stop)
+        """Return int64 [1, K, T] for the whole context, window by window, each continuing the last."""
+        rules = self._target_codec.rules(find_instrument(request.instrument))
+        hidden = (codes == self._target_codec.spec.mask_token_id).any(1)[0]  # [T]
+        windows = [
+            (start, end)
+            for start, end in plan_windows(codes.shape[2], self._bundle.manifest.window_frames)
+            if hidden[start:end].any()
+        ]
+        progress.num_steps = len(windows) * sum(request.settings.steps_at(index) for index in range(len(rules)))
         rng = torch.Generator().manual_seed(request.seed)
-        conditions = {"instrument": torch.tensor([instrument.index])}
         for start, end in windows:
             codes[..., start:end] = decode_codes(
                 self._bundle.model,
-                features[..., start:end],
+                heard[..., start:end],
                 codes[..., start:end],
                 conditions,
                 rules=rules,
@@ -191,7 +250,31 @@ class StemGenerator:
                 rngs=[rng],
                 progress=progress,
             )
-        return codes[0]
+        return codes
+
+    def _play(
+        self, stretch: "_Stretch", codes: torch.Tensor, instrument: Instrument, request: GenerationRequest
+    ) -> DecodedStem:
+        """Return the stem that belongs to the context; of a revised one only the new part is new."""
+        revision = request.revision
+        seed = request.seed if revision is None else revision.sound_seed
+        decoded = self._target_codec.decode(codes[0], instrument=instrument, seed=seed, context=stretch.audio)
+        decoded = stretch.cut(decoded)
+        if revision is None:
+            return decoded
+        notes = None if decoded.notes is None else revision.join_notes(decoded.notes)
+        return DecodedStem(revision.join_audio(decoded.waveform), notes)
+
+    def _listening_score(
+        self,
+        heard: torch.Tensor,
+        codes: torch.Tensor,
+        conditions: Mapping[str, torch.Tensor],
+        instrument: Instrument,
+    ) -> float:
+        rules = self._target_codec.rules(instrument)
+        window = self._bundle.manifest.window_frames
+        return listening_score(self._bundle.model, heard, codes, conditions, rules=rules, window_frames=window)
 
 
 def check_context(context: Waveform) -> None:
@@ -237,6 +320,23 @@ class _Stretch:
         num_repeats = max(1, int(window_s / context.duration_s))
         repeated = Waveform(context.samples.repeat(1, num_repeats), context.sample_rate_hz)
         return cls(repeated, context.num_audio_samples, num_repeats)
+
+    @property
+    def period_s(self) -> float:
+        """Length of the context, seconds."""
+        return self.num_audio_samples / self.audio.sample_rate_hz
+
+    def repeat(self, stem: DecodedStem) -> DecodedStem:
+        """Return a stem of the context's length as often as the context is heard."""
+        samples = stem.waveform.samples.repeat(1, self.num_repeats)
+        notes = None
+        if stem.notes is not None:
+            notes = tuple(
+                Note(note.start_s + number * self.period_s, note.pitch, note.duration_s, note.velocity)
+                for number in range(self.num_repeats)
+                for note in stem.notes
+            )
+        return DecodedStem(Waveform(samples, stem.waveform.sample_rate_hz), notes)
 
     def cut(self, decoded: DecodedStem) -> DecodedStem:
         """Return the part of a stem, made for `audio`, that belongs to the context."""

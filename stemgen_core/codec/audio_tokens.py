@@ -2,7 +2,7 @@
 
 import torch
 
-from stemgen_core.audio import resample
+from stemgen_core.audio import resample, to_mono
 from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.protocol import DecodedStem, LevelRule
 from stemgen_core.instruments import Instrument
@@ -62,6 +62,10 @@ class AudioTokens:
     def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
         """Return all levels, coarse to fine: every instrument uses every code."""
         return tuple(LevelRule(level) for level in range(self.spec.num_codebooks))
+
+    def encode_stem(self, stem: DecodedStem, instrument: Instrument, num_frames: int) -> torch.Tensor:
+        """Write a stem's sound as codes, int64 [K, T]; `instrument` is not used."""
+        return self.encode(resample(to_mono(stem.waveform), self.spec.sample_rate_hz), num_frames)
 
     def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
         """Turn codes into sound.

@@ -46,6 +46,22 @@ class TargetCodec(Protocol):
         """Return the levels that stems of `instrument` use, coarse to fine; all others are code 0."""
         ...
 
+    def encode_stem(self, stem: DecodedStem, instrument: Instrument, num_frames: int) -> torch.Tensor:
+        """Write a stem as codes, so that part of it can be made again.
+
+        Args:
+            stem: as `decode` returns it.
+            instrument: what the stem is.
+            num_frames: T.
+
+        Returns:
+            int64 [K, T].
+
+        Raises:
+            InvalidRequestError: if the family needs notes and the stem has none.
+        """
+        ...
+
     def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
         """Render codes to fit a context.
 

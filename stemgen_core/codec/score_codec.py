@@ -17,8 +17,10 @@ from stemgen_core.codec.score_tokens import (
     REST,
     SCORE_SPEC,
     decode_notes,
+    encode_notes,
     levels_used,
 )
+from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import Instrument
 from stemgen_core.score import crop_notes
 from stemgen_core.sound.playing import play_stem
@@ -86,6 +88,16 @@ class ScoreCodec:
     def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
         """Return the levels that stems of `instrument` use, coarse to fine; all others are rest."""
         return score_rules(instrument)
+
+    def encode_stem(self, stem: DecodedStem, instrument: Instrument, num_frames: int) -> torch.Tensor:
+        """Write a stem's notes as codes, int64 [K, T].
+
+        Raises:
+            InvalidRequestError: if the stem has no notes.
+        """
+        if stem.notes is None:
+            raise InvalidRequestError("This stem's notes are not known, so this model can't make part of it again.")
+        return encode_notes(stem.notes, instrument, num_frames)
 
     def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
         """Play codes.

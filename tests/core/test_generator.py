@@ -8,6 +8,7 @@ import torch
 
 from stemgen_core.checkpoint import Bundle, BundleManifest
 from stemgen_core.codec.protocol import DecodedStem, LevelRule
+from stemgen_core.conditioning import ConditionField
 from stemgen_core.errors import AudioFormatError, GenerationCancelledError, InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult, StemGenerator, check_context
 from stemgen_core.instruments import Instrument
@@ -39,6 +40,9 @@ class RampCodec:
 
     def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
         return tuple(map(LevelRule, range(TOY_SPEC.num_codebooks)))
+
+    def encode_stem(self, stem: DecodedStem, instrument: Instrument, num_frames: int) -> torch.Tensor:
+        raise NotImplementedError  # nothing is revised here
 
     def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
         self.codes.append(codes)
@@ -200,7 +204,7 @@ def test_each_window_goes_on_from_the_one_before(toy: Toy) -> None:
     toy.generator.generate(tone(1.6, 800, pitch_hz=50), request())
 
     codes, per_window = toy.target.codes[0], 4  # passes: 2 + 1 + 1 steps
-    assert len(seen) == 2 * per_window
+    del seen[2 * per_window :]  # what follows scores the stem
     second = seen[per_window]
     assert second.shape == (3, WINDOW_FRAMES)
     assert torch.equal(second[0, :40], codes[0, 60:100])  # windows are 0..100 and 60..160
@@ -270,6 +274,53 @@ def test_an_instrument_that_the_model_does_not_play_is_refused(toy: Toy) -> None
         toy.generator.generate(tone(1.0), request("vocals"))
 
 
+@pytest.fixture
+def genre_toy(tmp_path: Path) -> Toy:
+    """Return a toy that was trained on two genres and the stem categories."""
+    fields = (ConditionField("instrument", 4), ConditionField("genre", 5), ConditionField("stem_category", 4))
+    config = replace(toy_config(), fields=fields)
+    manifest = BundleManifest("score", config, WINDOW_FRAMES, OFFERED[:1], genres=("lofi", "techno"))
+    target, context = RampCodec(), MeanFeatures()
+    return Toy(target, context, StemGenerator(Bundle(tmp_path, manifest, toy_model(0, config)), target, context))
+
+
+def test_genre_and_category_reach_the_model_and_what_is_left_open_does_not(genre_toy: Toy) -> None:
+    generator = genre_toy.generator
+    given: list[tuple[int, int]] = []
+    generator.bundle.model.register_forward_hook(
+        lambda _model, inputs, _output: given.append((int(inputs[2]["genre"][0]), int(inputs[2]["stem_category"][0])))
+    )
+
+    for genre, category, expected in (("techno", "harmonic", (1, 1)), ("lofi", None, (0, 4)), (None, "bass", (5, 3))):
+        asked = replace(request(), genre=genre, stem_category=category)
+        generator.generate(tone(0.6, 800, pitch_hz=50), asked)
+
+        assert set(given) == {expected}
+        given.clear()
+
+
+def test_a_model_says_which_genres_and_categories_it_knows(toy: Toy, genre_toy: Toy) -> None:
+    assert (toy.generator.genres, toy.generator.stem_categories) == ((), ())
+    assert genre_toy.generator.genres == ("lofi", "techno")
+    assert genre_toy.generator.stem_categories == ("melodic", "harmonic", "percussive", "bass")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"genre": "polka"}, "not trained on the genre 'polka'. Choose one of: lofi, techno."),
+        ({"stem_category": "loud"}, "not trained on the stem category 'loud'. Choose one of: melodic"),
+    ],
+)
+def test_an_unknown_genre_or_category_is_refused(
+    changes: dict[str, str], message: str, toy: Toy, genre_toy: Toy
+) -> None:
+    with pytest.raises(InvalidRequestError, match=message):
+        genre_toy.generator.generate(tone(1.0), replace(request(), **changes))
+    with pytest.raises(InvalidRequestError, match="Leave it open"):
+        toy.generator.generate(tone(1.0), replace(request(), **changes))
+
+
 @pytest.mark.parametrize("seed", [-1, 2**31])
 def test_a_seed_out_of_range_is_refused(seed: int, toy: Toy) -> None:
     with pytest.raises(InvalidRequestError, match=f"The seed must be 0 to 2147483647, got {seed}"):
@@ -287,7 +338,7 @@ def test_settings_reach_the_decoding(toy: Toy) -> None:
 
     toy.generator.generate(tone(1.0), request(settings=replace(QUICK, num_steps=(5, 3), context_guidance_scale=2.0)))
 
-    assert passes == [2] * 5 + [1] * 6
+    assert passes[:-1] == [2] * 5 + [1] * 6  # the last one scores the stem
 
 
 def test_a_generation_leaves_the_context_and_the_global_random_state_alone(toy: Toy) -> None:

@@ -12,8 +12,10 @@ from safetensors.torch import load_file
 from stemgen_core.checkpoint import load_bundle
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import CheckpointError, InvalidRequestError
+from stemgen_core.model.config import ModelConfig
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.training import lm
+from stemgen_core.training.conditions import INSTRUMENT_FIELD
 from stemgen_core.training.examples import ExampleBatch
 from stemgen_core.training.families import ScoreFamily
 from stemgen_core.training.lm import LmTrainer, LmTrainingConfig, learning_rate_at
@@ -41,6 +43,13 @@ class ScriptedFamily(ScoreFamily):
         self, model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch]
     ) -> dict[str, float]:
         return {"listening": self.scores.pop(0)} if self.scores else {}
+
+
+class InstrumentOnly(ScoreFamily):
+    """Asks for stems by instrument and nothing else."""
+
+    def model_config(self, size: str) -> ModelConfig:
+        return replace(super().model_config(size), fields=(INSTRUMENT_FIELD,))
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +91,36 @@ def test_a_run_in_legs_equals_an_uninterrupted_one_bit_for_bit(optimizer: str, c
     assert whole.keys() == legs.keys()
     assert all(torch.equal(whole[name], legs[name]) for name in whole)
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "legs")
+
+
+def test_a_run_may_begin_with_a_bundles_weights(corpus: Corpus, tmp_path: Path) -> None:
+    first = trainer(corpus, tmp_path / "first")
+    first.run(report=quiet)
+    first.write_bundle(tmp_path / "bundle", {})
+
+    second = LmTrainer(ScriptedFamily(), corpus, tmp_path / "second", TINY, start_from=tmp_path / "bundle")
+
+    own, given = second.model.state_dict(), load_bundle(tmp_path / "bundle").model.state_dict()
+    assert all(torch.equal(own[name], given[name]) for name in given)
+    assert all(torch.equal(value, own[name]) for name, value in second.average.state_dict().items())
+
+
+def test_fields_that_a_bundle_lacks_start_untrained(corpus: Corpus, tmp_path: Path) -> None:
+    first = LmTrainer(InstrumentOnly(), corpus, tmp_path / "first", TINY)
+    first.write_bundle(tmp_path / "bundle", {})
+
+    second = LmTrainer(ScriptedFamily(), corpus, tmp_path / "second", TINY, start_from=tmp_path / "bundle")
+
+    own, given = second.model.state_dict(), load_bundle(tmp_path / "bundle").model.state_dict()
+    assert all(torch.equal(own[name], given[name]) for name in given)
+    assert {name.split(".")[2] for name in own.keys() - given.keys()} == {"genre", "stem_category"}
+
+
+def test_a_bundle_of_another_shape_is_refused(corpus: Corpus, tmp_path: Path) -> None:
+    trainer(corpus, tmp_path / "first").write_bundle(tmp_path / "bundle", {})
+
+    with pytest.raises(CheckpointError, match="has another shape than this run's"):
+        LmTrainer(ScriptedFamily(), corpus, tmp_path / "s", replace(TINY, size="small"), start_from=tmp_path / "bundle")
 
 
 def test_a_finished_run_is_not_trained_further(corpus: Corpus, tmp_path: Path) -> None:
