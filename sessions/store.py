@@ -23,11 +23,12 @@ from sessions.node_store import NodeMethods
 from sessions.session_store import SessionMethods
 from sessions.share_store import ShareMethods
 from sessions.turn_store import TurnMethods
+from sessions.work_store import WorkMethods
 
 DATABASE_NAME = "sessions.sqlite"
 
 
-class SessionStore(SessionMethods, NodeMethods, TurnMethods, ShareMethods):
+class SessionStore(SessionMethods, NodeMethods, TurnMethods, WorkMethods, ShareMethods):
     """All reads and writes of sessions, nodes, turns and variations.
 
     Each method is one transaction and may be called from any thread. Values come out, never rows. Every method takes
