@@ -22,17 +22,21 @@ class BlobStore:
     """Files called `<first two digits>/<sha256><suffix>` under one folder."""
 
     def __init__(self, folder: Path, *, suffix: str = ".flac") -> None:
-        """Open a store, made if it is not there, and remove what a crash left half written.
+        """Open a store, made when the first file comes.
 
         Args:
-            folder: where the files lie; must not be in use by another process.
+            folder: where the files lie.
             suffix: of every file, so that servers and programs know the format.
         """
         self._folder = folder
         self._suffix = suffix
-        folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob(f"{_TEMPORARY_PREFIX}*"):
+
+    def remove_leftovers(self) -> int:
+        """Remove what a crash left half written and return how many there were; no other process may be writing."""
+        leftovers = list(self._folder.glob(f"{_TEMPORARY_PREFIX}*"))
+        for leftover in leftovers:
             leftover.unlink()
+        return len(leftovers)
 
     def add(self, write: Callable[[Path], object]) -> str:
         """Store what `write` writes.
@@ -47,6 +51,7 @@ class BlobStore:
             Exception: whatever `write` raises; nothing is stored then.
             OSError: if the disk is full or can't be written.
         """
+        self._folder.mkdir(parents=True, exist_ok=True)
         temporary = self._folder / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{self._suffix}"
         try:
             write(temporary)

@@ -8,6 +8,7 @@ can race a commit (the WAL-reset fault of SQLite 3.7.0 to 3.51.2) and no writer 
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -52,6 +53,36 @@ def open_engine(path: Path) -> Engine:
     return engine
 
 
+def open_reader(path: Path) -> Engine:
+    """Return an engine that can only read the database file at `path`, also while a server writes to it.
+
+    SQLite does not let such a connection checkpoint, so that it can't take part in the fault described above.
+
+    Raises:
+        DatabaseError: if there is no such file, or it is no database of this program.
+    """
+    if not path.is_file():
+        raise DatabaseError(f"There are no sessions at {path.parent}: it holds no {path.name}.")
+    engine = create_engine(
+        f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true",
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+    )
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin_reading)
+    try:
+        engine.connect().close()
+    except DBAPIError as error:
+        engine.dispose()
+        raise DatabaseError(f"The session database {path} can't be opened: {error.orig}.") from error
+    except DatabaseError:
+        engine.dispose()
+        raise
+    return engine
+
+
 def read_only(engine: Engine) -> Engine:
     """Return a view of `engine`, on the same connection, whose transactions only read."""
     return engine.execution_options(**{_READ_ONLY: True})
@@ -78,12 +109,14 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
 
 
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
 def _prepare_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     sqlite: Any = connection
     sqlite.isolation_level = None  # Python's driver must not begin transactions of its own.
-    application_id = sqlite.execute("PRAGMA application_id").fetchone()[0]
-    if application_id not in (0, APPLICATION_ID):
-        raise DatabaseError(f"The session database belongs to another program (application id {application_id:#x}).")
+    application_id = _check_application(sqlite)
     journal_mode = sqlite.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if journal_mode != "wal":
         raise DatabaseError(
@@ -99,3 +132,17 @@ def _prepare_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry
         "trusted_schema = OFF",
     ):
         sqlite.execute(f"PRAGMA {setting}")
+
+
+def _prepare_reader(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    sqlite: Any = connection
+    sqlite.isolation_level = None
+    _check_application(sqlite)
+    sqlite.execute("PRAGMA trusted_schema = OFF")
+
+
+def _check_application(sqlite: Any) -> int:
+    application_id: int = sqlite.execute("PRAGMA application_id").fetchone()[0]
+    if application_id not in (0, APPLICATION_ID):
+        raise DatabaseError(f"The session database belongs to another program (application id {application_id:#x}).")
+    return application_id

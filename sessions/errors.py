@@ -9,6 +9,7 @@ SessionError
 |  +- AudioNotFoundError    also when a file is gone from the disk
 |  +- ShareNotFoundError    also when the link was taken back
 +- InvalidActionError       the thing exists but this can't be done with it now (show to the user)
++- ArchiveError             a session file can't be taken in (show to the user)
 +- DataFolderBusyError      another server holds the data folder (show to the operator)
 +- DatabaseError            the database can't be opened or brought up to date (show to the operator)
 """
@@ -48,6 +49,10 @@ class ShareNotFoundError(NotFoundError):
 
 class InvalidActionError(SessionError):
     """What was asked can't be done with this thing in its present state."""
+
+
+class ArchiveError(SessionError):
+    """A file is no session, a damaged one, or one that means harm."""
 
 
 class DataFolderBusyError(SessionError):

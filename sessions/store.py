@@ -15,6 +15,7 @@ from typing import Self
 
 from sqlalchemy import Engine
 
+from sessions.archive_store import ArchiveMethods
 from sessions.blobs import BlobStore
 from sessions.database import open_engine
 from sessions.folder_lock import FolderLock
@@ -26,9 +27,10 @@ from sessions.turn_store import TurnMethods
 from sessions.work_store import WorkMethods
 
 DATABASE_NAME = "sessions.sqlite"
+AUDIO_FOLDER = "audio"
 
 
-class SessionStore(SessionMethods, NodeMethods, TurnMethods, WorkMethods, ShareMethods):
+class SessionStore(SessionMethods, NodeMethods, TurnMethods, WorkMethods, ShareMethods, ArchiveMethods):
     """All reads and writes of sessions, nodes, turns and variations.
 
     Each method is one transaction and may be called from any thread. Values come out, never rows. Every method takes
@@ -45,6 +47,11 @@ class SessionStore(SessionMethods, NodeMethods, TurnMethods, WorkMethods, ShareM
         super().__init__(engine, blobs)
         self._engine = engine
         self._folder_lock = lock
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for whoever maintains it."""
+        return self._engine
 
     def close(self) -> None:
         """Close the database and let another server have the data folder."""
@@ -79,7 +86,9 @@ def open_store(data_folder: Path) -> SessionStore:
         engine = open_engine(data_folder / DATABASE_NAME)
         try:
             upgrade(engine, backup_folder=data_folder / "backups")
-            store = SessionStore(engine, BlobStore(data_folder / "audio"), lock)
+            blobs = BlobStore(data_folder / AUDIO_FOLDER)
+            blobs.remove_leftovers()
+            store = SessionStore(engine, blobs, lock)
             store.fail_interrupted_turns()
         except BaseException:
             engine.dispose()

@@ -29,13 +29,12 @@ def upgrade(engine: Engine, *, backup_folder: Path) -> None:
     """
     config = alembic_config()
     scripts = ScriptDirectory.from_config(config)
-    newest = scripts.get_current_head()
     try:
-        with read_only(engine).connect() as connection:
-            present = MigrationContext.configure(connection).get_current_revision()
-            has_content = bool(inspect(connection).get_table_names())
-        if present == newest:
+        present = present_revision(engine)
+        if present == newest_revision():
             return
+        with read_only(engine).connect() as connection:
+            has_content = bool(inspect(connection).get_table_names())
         known = {script.revision for script in scripts.walk_revisions()}
         if present is not None and present not in known:
             raise DatabaseError(
@@ -47,6 +46,17 @@ def upgrade(engine: Engine, *, backup_folder: Path) -> None:
         _run(engine, config)
     except DBAPIError as error:
         raise DatabaseError(f"The session database could not be brought up to date: {error.orig}.") from error
+
+
+def present_revision(engine: Engine) -> str | None:
+    """Return the shape that a database has; None if it has none of ours."""
+    with read_only(engine).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str | None:
+    """Return the shape that this version works with."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 def alembic_config() -> Config:

@@ -62,7 +62,7 @@ def test_what_a_crash_left_half_written_is_removed_at_the_next_start(tmp_path: P
     sha256 = BlobStore(tmp_path).add_bytes(b"sound")
     (tmp_path / ".writing-0123.flac").write_bytes(b"half")
 
-    BlobStore(tmp_path)
+    assert BlobStore(tmp_path).remove_leftovers() == 1
 
     assert _files(tmp_path) == [f"{sha256[:2]}/{sha256}.flac"]
 
