@@ -36,6 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     lm.add_argument("--learning-rate", type=float, metavar="X", help="peak rate")
     lm.add_argument("--optimizer", choices=("adamw", "muon"), help="of the blocks' matrices")
     lm.add_argument("--start-from", type=Path, metavar="BUNDLE", help="begin with the weights of a bundle")
+    lm.add_argument("--float32", action="store_true", help="compute in 32 bits where 16 would do")
     lm.add_argument("--seed", type=int, metavar="N", help="of the run")
     lm.add_argument("--evaluate-every", type=int, metavar="N", help="steps between held-out scores")
     lm.add_argument("--patience", type=int, metavar="N", help="held-out scores without a gain before the decay starts")
@@ -90,18 +91,22 @@ def run_lm(parsed: argparse.Namespace) -> None:
         "evaluate_every": parsed.evaluate_every,
         "patience": parsed.patience,
     }
+    given |= {"has_bfloat16": False} if parsed.float32 else {}
     config = LmTrainingConfig(size=parsed.size, **{name: value for name, value in given.items() if value is not None})
     corpus = Corpus.open(parsed.corpus)
     trainer = LmTrainer(
         _family(parsed.codec), corpus, parsed.run_folder, config, parsed.device, start_from=parsed.start_from
     )
-    with tqdm(total=config.num_steps, initial=trainer.step, unit="step") as bar:
+    is_first = trainer.processes.is_first
+    with tqdm(total=config.num_steps, initial=trainer.step, unit="step", disable=not is_first) as bar:
 
         def report(step: int, values: dict[str, float]) -> None:
             bar.update(step - bar.n)
             bar.write(f"{step}  " + "  ".join(f"{name} {values[name]:.3f}" for name in LOGGED if name in values))
 
         is_finished = trainer.run(max_seconds=None if parsed.minutes is None else 60 * parsed.minutes, report=report)
+    if not is_first:  # of several processes, one writes
+        return
     print(f"{trainer.step} steps; " + ("the schedule is at its end" if is_finished else "run it again to go on"))
     if parsed.bundle is not None:
         manifest = trainer.write_bundle(parsed.bundle, {"corpus": corpus.manifest})

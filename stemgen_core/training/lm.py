@@ -2,24 +2,27 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 
-from stemgen_core.checkpoint import BundleManifest, load_bundle, save_bundle
+from stemgen_core.checkpoint import BundleManifest, save_bundle
 from stemgen_core.conditioning import drop_sources
 from stemgen_core.corpus.genre_table import GENRES
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
-from stemgen_core.errors import CheckpointError, InvalidRequestError
+from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import INSTRUMENTS
-from stemgen_core.masking import mask_target
+from stemgen_core.masking import MaskedTarget, mask_target
 from stemgen_core.model.config import SIZES
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch, ExampleBatches
 from stemgen_core.training.families import TrainingFamily
-from stemgen_core.training.objective import masked_loss
+from stemgen_core.training.lm_config import LmTrainingConfig, learning_rate_at
+from stemgen_core.training.optimizers import build_optimizers, take_weights
+from stemgen_core.training.processes import Processes, SharedLoss
 from stemgen_core.training.run_folder import (
     RunFolder,
     TrainingState,
@@ -31,67 +34,6 @@ from stemgen_core.training.run_folder import (
 
 HELD_OUT_SEED = 1_234_567
 MIN_STEMS_PER_INSTRUMENT = 20  # fewer in the corpus: the bundle doesn't offer the instrument
-
-
-@dataclass(frozen=True, slots=True)
-class LmTrainingConfig:
-    """Everything a run depends on beside the corpus.
-
-    Attributes:
-        size: a name of `SIZES`.
-        num_steps: of the whole schedule.
-        batch_size: B.
-        window_frames: T; 250 are 10 s.
-        learning_rate: peak.
-        num_warmup_steps: linear rise to the peak.
-        decay_share: share of the steps, at the end, in which the rate falls to zero.
-        weight_decay: of matrices.
-        condition_dropout: probability of hiding the context, and the instrument, from an example.
-        extra_dropout: the same for each further field (genre, stem category).
-        ema_decay: of the averaged weights, which are what a bundle gets.
-        seed: of weights, examples, masks and dropout.
-        evaluate_every: steps between held-out loss and listening scores.
-        num_held_out_batches: for the held-out loss; listening uses the first.
-        patience: evaluations without a better listening score before the run goes straight to its decay; 0 = never.
-        optimizer: "adamw", the paper's; or "muon" for the blocks' matrices with AdamW for the rest (decision 0012).
-        has_bfloat16: run the model in bfloat16 where autocast allows it.
-    """
-
-    size: str = "small"
-    num_steps: int = 3_000
-    batch_size: int = 16
-    window_frames: int = 250
-    learning_rate: float = 2e-3
-    num_warmup_steps: int = 100
-    decay_share: float = 0.35
-    weight_decay: float = 0.05
-    condition_dropout: float = 0.15
-    extra_dropout: float = 0.5
-    ema_decay: float = 0.998
-    seed: int = 0
-    evaluate_every: int = 250
-    num_held_out_batches: int = 4
-    patience: int = 0
-    optimizer: str = "muon"
-    has_bfloat16: bool = True
-
-
-def learning_rate_at(step: int, config: LmTrainingConfig, decay_start: int | None = None) -> float:
-    """Return the rate of a step: linear warm-up, constant, linear decay to zero.
-
-    Args:
-        step: 0-based.
-        config: of the run.
-        decay_start: step at which the decay begins; None = as planned.
-
-    Source: StemGen (arXiv:2312.08723), training: warm-up, constant, decay. Differs: lengths scaled to the budget.
-    """
-    num_decay_steps = max(round(config.num_steps * config.decay_share), 1)
-    if decay_start is None:
-        decay_start = config.num_steps - num_decay_steps
-    if step < min(config.num_warmup_steps, decay_start):
-        return config.learning_rate * (step + 1) / config.num_warmup_steps
-    return config.learning_rate * min(1.0, max(0.0, 1 - (step - decay_start) / num_decay_steps))
 
 
 class LmTrainer:
@@ -124,6 +66,8 @@ class LmTrainer:
         self.family = family
         self.config = config
         self.device = device
+        self.processes = Processes.join(device)
+        self.processes.share(config.batch_size)  # a batch that can't be shared out is refused before anything is made
         self.folder = RunFolder(run_path)
         self.training_pieces: list[CorpusPiece] = corpus.pieces("train")
         self.held_out_pieces: list[CorpusPiece] = corpus.pieces("heldout")
@@ -132,13 +76,14 @@ class LmTrainer:
         self.model = StemTransformer(self.model_config).to(device)
         self.average = StemTransformer(self.model_config).to(device).eval().requires_grad_(False)
         if start_from is not None:
-            _take_weights(self.model, start_from)
+            take_weights(self.model, start_from)
         self.average.load_state_dict(self.model.state_dict())
-        self.optimizers = _build_optimizers(self.model, config)
+        self.optimizers = build_optimizers(self.model, config)
         self.step = 0
         self.decay_start = config.num_steps - max(round(config.num_steps * config.decay_share), 1)
         self.seconds_spent = 0.0
         self._resume()
+        self._shared_loss = SharedLoss(self.model, self.processes).wrapped(device)
         self._held_out = self._held_out_batches()
 
     def run(self, *, max_seconds: float | None = None, report: Callable[[int, dict[str, float]], None]) -> bool:
@@ -167,21 +112,32 @@ class LmTrainer:
             self.seconds_spent += time.monotonic() - clock
             clock = time.monotonic()
             if self.step % 25 == 0:
-                values |= {"learning_rate": self._rate(self.step - 1), "seconds": self.seconds_spent}
-                self.folder.log(self.step, values)
-                report(self.step, values)
+                self._log(values | {"learning_rate": self._rate(self.step - 1), "seconds": self.seconds_spent}, report)
             if self.step % self.config.evaluate_every == 0 or self.step == self.num_steps:
-                held_out = self.evaluate()
-                self.folder.log(self.step, held_out)
-                report(self.step, held_out)
+                if self.processes.is_first:
+                    self._log(self.evaluate(), report)
+                self.processes.wait()
                 self._bring_decay_forward()
                 self.save()
                 clock = time.monotonic()
-            is_late = max_seconds is not None and time.monotonic() - started > max_seconds
-            if is_late or self.step >= self.num_steps:
+            if self.step == self.decay_start:
+                self.save(is_before_decay=True)
+            if self._is_late(started, max_seconds) or self.step >= self.num_steps:
                 break
         self.save()
         return self.step >= self.num_steps
+
+    def _log(self, values: dict[str, float], report: Callable[[int, dict[str, float]], None]) -> None:
+        if self.processes.is_first:
+            self.folder.log(self.step, values)
+            report(self.step, values)
+
+    def _is_late(self, started: float, max_seconds: float | None) -> bool:
+        """Whether this leg's time is up; by the first process's clock, so that all stop at the same step."""
+        if max_seconds is None:
+            return False
+        is_late = self.processes.is_first and time.monotonic() - started > max_seconds
+        return bool(self.processes.sum(torch.tensor([float(is_late)], device=self.device)).item())
 
     @property
     def num_steps(self) -> int:
@@ -189,14 +145,14 @@ class LmTrainer:
         return self.decay_start + max(round(self.config.num_steps * self.config.decay_share), 1)
 
     def train_step(self, batch: ExampleBatch) -> dict[str, float]:
-        """Make one optimiser step; return the losses, in nats per code."""
+        """Make one optimiser step; return the losses over the whole batch, in nats per code."""
         rng = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._rate(self.step)
             optimizer.zero_grad(set_to_none=True)
         self.model.train()
-        loss, per_level = self._loss(self.model, batch, rng, self.config.condition_dropout)
+        loss, per_level = self._loss(self._shared_loss, batch, rng, self.config.condition_dropout)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
@@ -207,7 +163,12 @@ class LmTrainer:
         with torch.no_grad():
             for averaged, current in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 averaged.lerp_(current, 1 - decay)
-        return {"loss": loss.item()} | {f"loss_level_{level}": value for level, value in per_level.items()}
+        sums = torch.zeros(self.model_config.spec.num_codebooks, 2, dtype=torch.float64, device=self.device)
+        for level, level_sums in per_level.items():
+            sums[level] = torch.tensor(level_sums)
+        sums = self.processes.sum(sums).cpu()
+        losses = {f"loss_level_{level}": (total / count).item() for level, (total, count) in enumerate(sums) if count}
+        return {"loss": (sums[:, 0].sum() / sums[:, 1].sum()).item()} | losses
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
@@ -217,14 +178,16 @@ class LmTrainer:
             for context, kept in ((batch.context, losses), (batch.context.roll(TARGETS_PER_CONTEXT, 0), swapped)):
                 rng = torch.Generator().manual_seed(HELD_OUT_SEED + index)
                 other = replace(batch, context=context)
-                kept.append(self._loss(self.average, other, rng, 0.0)[0].item())
+                kept.append(self._loss(SharedLoss(self.average, Processes()), other, rng, 0.0)[0].item())
         return {
             "held_out_loss": sum(losses) / len(losses),
             "held_out_loss_other_context": sum(swapped) / len(swapped),
         } | self.family.score(self.average, self.held_out_pieces, self._held_out[:2])
 
-    def save(self) -> None:
-        """Write a checkpoint."""
+    def save(self, *, is_before_decay: bool = False) -> None:
+        """Write a checkpoint; the one before the decay is kept, so that a longer schedule can go on from it."""
+        if not self.processes.is_first:
+            return
         tensors = module_tensors(self.model) | module_tensors(self.average, "average")
         for index, optimizer in enumerate(self.optimizers):
             tensors |= optimizer_tensors(optimizer, f"optimizer{index}")
@@ -233,7 +196,7 @@ class LmTrainer:
             "seconds_spent": self.seconds_spent,
             "decay_start": self.decay_start,
         }
-        self.folder.save(TrainingState(self.step, tensors, facts))
+        self.folder.save(TrainingState(self.step, tensors, facts), is_before_decay=is_before_decay)
 
     def write_bundle(self, folder: Path, facts: dict[str, object]) -> BundleManifest:
         """Write the averaged weights as a bundle.
@@ -264,8 +227,9 @@ class LmTrainer:
         return save_bundle(folder, manifest, self.average)
 
     def _loss(
-        self, model: StemTransformer, batch: ExampleBatch, rng: torch.Generator, dropout: float
-    ) -> tuple[torch.Tensor, dict[int, float]]:
+        self, loss: nn.Module, batch: ExampleBatch, rng: torch.Generator, dropout: float
+    ) -> tuple[torch.Tensor, dict[int, tuple[float, int]]]:
+        """Return what to call `backward` on, and per level the summed loss and the number of codes."""
         masked = mask_target(
             batch.codes,
             self.model_config.spec,
@@ -284,13 +248,13 @@ class LmTrainer:
             rng=rng,
         )
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.config.has_bfloat16):
-            hidden = model(
+            return loss(
                 batch.context.to(self.device),
-                masked.codes.to(self.device),
+                batch.codes.to(self.device),
+                MaskedTarget(*(each.to(self.device) for each in (masked.codes, masked.level, masked.generate_mask))),
                 {name: value.to(self.device) for name, value in conditions.items()},
                 has_context.to(self.device),
             )
-            return masked_loss(model, hidden, batch.codes.to(self.device), masked)
 
     def _rate(self, step: int) -> float:
         return learning_rate_at(step, self.config, self.decay_start)
@@ -320,6 +284,8 @@ class LmTrainer:
         state = self.folder.load()
         if state is None:
             return
+        if self.decay_start > state.facts["decay_start"] and state.step > state.facts["decay_start"]:
+            state = self.folder.load(is_before_decay=True) or state
         restore_module(self.model, state.tensors)
         restore_module(self.average, state.tensors, "average")
         for index, optimizer in enumerate(self.optimizers):
@@ -329,49 +295,3 @@ class LmTrainer:
             self.decay_start = state.facts["decay_start"]
         self.seconds_spent = state.facts["seconds_spent"]
         self.folder.forget_log_after(self.step)
-
-
-def _take_weights(model: StemTransformer, bundle_path: Path) -> None:
-    """Fill a model with a bundle's weights; only the tables of fields that the bundle lacks stay as they are.
-
-    Raises:
-        CheckpointError: if anything else is missing, or shapes differ.
-    """
-    bundle = load_bundle(bundle_path)
-    if bundle.manifest.config.spec != model.config.spec:
-        raise CheckpointError(
-            f"The model at {bundle_path} speaks {bundle.manifest.config.spec}, not this codec's tokens."
-        )
-    weights = bundle.model.state_dict()
-    new_fields = {field.name for field in model.config.fields} - {field.name for field in bundle.manifest.config.fields}
-    own = model.state_dict()
-    new_tables = {name for name in own if name.startswith(tuple(f"embedding.conditions.{f}." for f in new_fields))}
-    unlike = sorted(
-        name
-        for name in weights.keys() | own.keys() - new_tables
-        if name not in weights or name not in own or weights[name].shape != own[name].shape
-    )
-    if unlike:
-        raise CheckpointError(f"The model at {bundle_path} has another shape than this run's: {', '.join(unlike[:5])}.")
-    model.load_state_dict(own | weights)
-
-
-def _build_optimizers(model: StemTransformer, config: LmTrainingConfig) -> list[torch.optim.Optimizer]:
-    """AdamW for all, or Muon for the matrices of the blocks; tables, norms and other vectors are not decayed."""
-    named = list(model.named_parameters())
-    matrices = [value for name, value in named if name.startswith("blocks") and value.ndim == 2]
-    heads = [value for name, value in named if name.startswith("heads")]
-    others = [value for name, value in named if not name.startswith(("blocks", "heads")) or value.ndim < 2]
-    adamw_groups = [
-        {"params": heads, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    if config.optimizer == "muon":
-        muon = torch.optim.Muon(
-            matrices, lr=config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
-        )
-        return [muon, torch.optim.AdamW(adamw_groups, lr=config.learning_rate, betas=(0.9, 0.98))]
-    if config.optimizer != "adamw":
-        raise InvalidRequestError(f"The optimizer must be adamw or muon, got {config.optimizer!r}.")
-    adamw_groups[0]["params"] = heads + matrices
-    return [torch.optim.AdamW(adamw_groups, lr=config.learning_rate, betas=(0.9, 0.98))]

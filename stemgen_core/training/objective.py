@@ -9,8 +9,8 @@ from stemgen_core.model.transformer import StemTransformer
 
 def masked_loss(
     model: StemTransformer, hidden: torch.Tensor, codes: torch.Tensor, masked: MaskedTarget
-) -> tuple[torch.Tensor, dict[int, float]]:
-    """Mean cross-entropy over the hidden codes of each item's trained level.
+) -> tuple[torch.Tensor, dict[int, tuple[float, int]]]:
+    """Sum the cross-entropy over the hidden codes of each item's trained level.
 
     Args:
         model: for its heads.
@@ -19,19 +19,16 @@ def masked_loss(
         masked: what was hidden.
 
     Returns:
-        The loss, nats per code; and its mean per level among those in the batch.
+        The sum, nats; and per level among those in the batch its sum and how many codes that is.
 
     Source: StemGen (arXiv:2312.08723), training. The exact loss is not stated: level q only (decision 0012).
     """
     total = hidden.new_zeros(())
-    num_codes = 0
     per_level = {}
     for level in sorted(set(masked.level.tolist())):
         wanted = masked.generate_mask & (masked.level == level)[:, None]  # [B, T]
         scores = model.logits(hidden[wanted], level)  # [M, V]
         loss = functional.cross_entropy(scores.float(), codes[:, level][wanted], reduction="sum")
         total = total + loss
-        count = int(wanted.sum())
-        num_codes += count
-        per_level[level] = loss.item() / count
-    return total / num_codes, per_level
+        per_level[level] = (loss.item(), int(wanted.sum()))
+    return total, per_level

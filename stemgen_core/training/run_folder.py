@@ -3,6 +3,7 @@
     run/
       log.jsonl            one JSON object per line, each with "step"
       checkpoint-00001000/ state.safetensors (weights, optimizer, buffers) and state.json (step and small facts)
+    before-decay-00000650/ the same, kept from where the learning rate began to fall
 
 Nothing is pickled. A checkpoint is written beside its place and renamed, so that a kill leaves the previous one.
 """
@@ -26,6 +27,7 @@ from stemgen_core.errors import CheckpointError
 TENSORS_FILE = "state.safetensors"
 FACTS_FILE = "state.json"
 LOG_FILE = "log.jsonl"
+_NEWEST, _BEFORE_DECAY = "checkpoint", "before-decay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,10 @@ class RunFolder:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
 
-    def save(self, state: TrainingState) -> Path:
-        """Write a checkpoint, then remove the older ones; return its folder."""
-        final = self.path / f"checkpoint-{state.step:08d}"
+    def save(self, state: TrainingState, *, is_before_decay: bool = False) -> Path:
+        """Write a checkpoint, then remove the older ones of its kind; return its folder."""
+        kind = _BEFORE_DECAY if is_before_decay else _NEWEST
+        final = self.path / f"{kind}-{state.step:08d}"
         partial = self.path / f"partial-{state.step:08d}"
         for leftover in (partial, final):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -68,18 +71,18 @@ class RunFolder:
             _flush_to_disk(file)
         partial.rename(final)
         _flush_to_disk(self.path)
-        for older in self._checkpoints():
+        for older in self._checkpoints(kind):
             if older != final:
                 shutil.rmtree(older)
         return final
 
-    def load(self) -> TrainingState | None:
-        """Return the newest checkpoint, or None for a run that has none yet.
+    def load(self, *, is_before_decay: bool = False) -> TrainingState | None:
+        """Return the newest checkpoint, or the one before the decay; None for a run that has none yet.
 
         Raises:
             CheckpointError: if its files are damaged.
         """
-        checkpoints = self._checkpoints()
+        checkpoints = self._checkpoints(_BEFORE_DECAY if is_before_decay else _NEWEST)
         if not checkpoints:
             return None
         newest = checkpoints[-1]
@@ -109,8 +112,8 @@ class RunFolder:
         if (self.path / LOG_FILE).exists():
             (self.path / LOG_FILE).write_text("".join(kept), encoding="utf-8")
 
-    def _checkpoints(self) -> list[Path]:
-        return sorted(path for path in self.path.iterdir() if re.fullmatch(r"checkpoint-\d{8}", path.name))
+    def _checkpoints(self, kind: str) -> list[Path]:
+        return sorted(path for path in self.path.iterdir() if re.fullmatch(rf"{kind}-\d{{8}}", path.name))
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer") -> dict[str, torch.Tensor]:
