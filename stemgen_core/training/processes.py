@@ -4,7 +4,6 @@ Each process makes the whole batch and trains on its share of it; gradients are 
 DistributedDataParallel. So the loss, and up to rounding the weights, are those of one process.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,12 +32,11 @@ class Processes:
     @classmethod
     def join(cls, device: str) -> "Processes":
         """Join the processes that torchrun started; alone without torchrun."""
-        count = int(os.environ.get("WORLD_SIZE", "1"))
-        if count == 1:
+        if not distributed.is_torchelastic_launched():
             return cls()
         if not distributed.is_initialized():
             distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-        return cls(distributed.get_rank(), count)
+        return cls(distributed.get_rank(), distributed.get_world_size())
 
     @property
     def is_first(self) -> bool:
