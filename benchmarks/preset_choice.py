@@ -1,0 +1,78 @@
+"""Compare decoding settings by what they write: notes against the score of held-out pieces, without rendering.
+
+    .venv/bin/python -m benchmarks.preset_choice CORPUS [--bundle BUNDLE] [--batches 3]
+
+The pieces are the corpus's held-out ones, with their held-out font; presets were chosen with this table.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH, load_bundle
+from stemgen_core.corpus.storage import Corpus
+from stemgen_core.sampling.settings import PRESETS, SamplingSettings
+from stemgen_core.training.examples import ExampleBatch
+from stemgen_core.training.families import ScoreFamily
+from stemgen_core.training.listening import score_listening
+
+SEED = 77  # of the windows; evaluation and training use others
+BASE = SamplingSettings(num_steps=(16, 8, 4), context_guidance_scale=2.0, top_p=0.95)
+CANDIDATES = {
+    "fast": PRESETS["fast"],
+    "balanced": PRESETS["balanced"],
+    "unguided": replace(BASE, context_guidance_scale=1.0),
+    "guidance 1.5": replace(BASE, context_guidance_scale=1.5),
+    "guidance 3": replace(BASE, context_guidance_scale=3.0),
+    "top p 1": replace(BASE, top_p=1.0),
+    "top p 0.98": replace(BASE, top_p=0.98),
+    "top p 0.9": replace(BASE, top_p=0.9),
+    "temperature 0.9": replace(BASE, temperature=0.9),
+    "temperature 1.1": replace(BASE, temperature=1.1, top_p=0.98),
+    "confidence 0": replace(BASE, confidence_weight=0.0),
+    "confidence 1": replace(BASE, confidence_weight=1.0),
+    "causal bias 0": replace(BASE, causal_bias=0.0),
+    "causal bias 0.5": replace(BASE, causal_bias=0.5),
+    "causal bias 2": replace(BASE, causal_bias=2.0),
+    "32 steps": replace(BASE, num_steps=(32, 16, 8)),
+    "all levels guided": replace(BASE, num_guided_levels=99),
+}
+
+
+def main() -> None:
+    """Print one line per setting."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--bundle", type=Path, default=SHIPPED_BUNDLE_PATH)
+    parser.add_argument("--batches", type=int, default=3, help="of 16 windows")
+    parser.add_argument("--only", nargs="*", choices=sorted(CANDIDATES), help="names of settings")
+    parsed = parser.parse_args()
+    torch.set_num_threads(1)
+    bundle = load_bundle(parsed.bundle)
+    pieces = Corpus.open(parsed.corpus).pieces("heldout")
+    window = bundle.manifest.window_frames
+    source = ScoreFamily().batches(pieces, batch_size=16, window_frames=window, seed=SEED, is_rough=False)
+    batches = [_only_instruments(source[index]) for index in range(parsed.batches)]
+    print(f"{'settings':20} chords (chance)  onsets (chance)  notes per true note  seconds per stem")
+    for name in parsed.only or CANDIDATES:
+        started = time.monotonic()
+        score = score_listening(bundle.model, pieces, batches, CANDIDATES[name])
+        seconds = (time.monotonic() - started) / (16 * len(batches))
+        print(
+            f"{name:20} {score.chord_share:.3f} ({score.other_chord_share:.3f})"
+            f"   {score.onset_hits:.3f} ({score.other_onset_hits:.3f})"
+            f"   {score.note_rate_ratio:.2f}   {seconds:.2f}",
+            flush=True,
+        )
+
+
+def _only_instruments(batch: ExampleBatch) -> ExampleBatch:
+    """Leave genre and category open, as most requests do."""
+    return replace(batch, conditions={"instrument": batch.conditions["instrument"]})
+
+
+if __name__ == "__main__":
+    main()
