@@ -14,7 +14,8 @@ import gradio as gr
 
 from app.errors import StudioError
 from app.services import StemOrder, Studio
-from app.ui.views import EMPTY_DOCK, EMPTY_FEED, EMPTY_TREE, Json, dock_view, feed_view, node_labels, tree_view
+from app.ui.dock_views import EMPTY_DOCK, dock_view
+from app.ui.views import EMPTY_FEED, EMPTY_TREE, Json, feed_view, node_labels, tree_view
 from sessions.errors import NotFoundError, SessionError
 from sessions.tree import Node
 from stemgen_core.errors import InvalidRequestError, StemGenError

@@ -11,8 +11,10 @@ from gradio.components import Component
 from app.examples import Example
 from app.services import MAX_VARIATIONS, Studio
 from app.ui.components.feed import build_feed
+from app.ui.components.page_tools import build_page_tools
 from app.ui.components.player_dock import build_player_dock
 from app.ui.components.session_tree import build_session_tree
+from app.ui.dock_handlers import DockHandlers
 from app.ui.handlers import Handlers
 from stemgen_core.sampling.settings import MAX_GUIDANCE_SCALE, MAX_TEMPERATURE, PRESETS
 
@@ -73,6 +75,7 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
                 [], show_label=False, container=False, elem_id="session-choice", visible=False, label="Session"
             )
             new_session = gr.Button("New session", size="sm", elem_id="new-session")
+            build_page_tools()
         notice = gr.HTML("", elem_id="notice", elem_classes="notice")
         model_note = gr.HTML("", elem_id="model-note", elem_classes="notice")
         start = _build_start(studio.examples, studio.max_context_s)
@@ -91,6 +94,7 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
         _wire_start(handlers, start, browser, shown)
         _wire_composer(handlers, composer, [state, browser], shown)
         _wire_session(handlers, (feed, tree, dock), [state, browser], shown)
+        dock.mixer(DockHandlers(studio).on_mixer, browser, notice, **PRIVATE)
         new_session.click(handlers.on_new_session, browser, shown, **PRIVATE)
         choice.input(handlers.on_open_session, [choice, browser], shown, **PRIVATE)
         reuse_outputs = [*composer.order, composer.lock]
@@ -198,8 +202,9 @@ def _wire_session(
     feed.pick(handlers.on_pick, inputs[1], shown, **PRIVATE)
     feed.cancel(handlers.on_cancel, inputs, shown, **PRIVATE)
     feed.retry(handlers.on_retry, inputs, shown, **PRIVATE)
-    for component in (feed, tree):
+    for component in (feed, tree, dock):
         component.go(handlers.on_go, inputs, shown, **PRIVATE)
+    for component in (feed, tree):
         component.star(handlers.on_star, inputs, shown, **PRIVATE)
     dock.remove(handlers.on_remove, inputs, shown, **PRIVATE)
     tree.rename(handlers.on_rename, inputs, shown, **PRIVATE)

@@ -4,12 +4,14 @@ A sound is asked for with the browser's secret in a header. So the secret stands
 and an address that somebody passes on opens nothing.
 """
 
+from pathlib import Path
+
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.services import Studio
-from app.ui.static import FOLDER, SCRIPTS, URL_PREFIX
+from app.ui.static import FOLDER, MEDIA_TYPES, SERVED, URL_PREFIX
 from sessions.errors import SessionError
 
 KEY_HEADER = "X-StemGen-Browser"
@@ -35,15 +37,15 @@ def build_routes(studio: Studio) -> list[BaseRoute]:
 
     return [
         Route("/media/{sha256:str}.flac", media, methods=["GET"]),
-        Route(URL_PREFIX + "/{name:str}", _script, methods=["GET"]),
+        Route(URL_PREFIX + "/{name:str}", _shared_file, methods=["GET"]),
     ]
 
 
-def _script(request: Request) -> Response:
+def _shared_file(request: Request) -> Response:
     name = request.path_params["name"]
-    if name not in SCRIPTS:
+    if name not in SERVED:
         return _not_found()
-    return FileResponse(FOLDER / name, media_type="text/javascript", headers=_KEEP)
+    return FileResponse(FOLDER / name, media_type=MEDIA_TYPES[Path(name).suffix], headers=_KEEP)
 
 
 def _not_found() -> Response:

@@ -1,12 +1,12 @@
 """How the page looks: Gradio's theme and the studio's own colours, light and dark.
 
-Fonts are the ones that come inside the gradio package, so that the page asks no other host for anything.
+The font lies beside the scripts, so that the page asks no other host for anything.
 """
 
 from gradio.themes import Base
 from gradio.themes.utils import colors, fonts, sizes
 
-from app.ui.static import STYLE_PATH
+from app.ui.static import FONT, STYLE_PATH, url_of
 from stemgen_core.instruments import INSTRUMENTS
 
 _TEAL = colors.Color(
@@ -38,6 +38,8 @@ _STONE = colors.Color(
     name="stone",
 )
 
+_FONT_FAMILY = "IBM Plex Sans Variable"
+
 # Neighbours in the table of categories (piano, organ, ...) should not be neighbours in colour: the golden angle.
 _GOLDEN_ANGLE = 137.508
 
@@ -51,9 +53,8 @@ def build_theme() -> Base:
         radius_size=sizes.radius_md,
         spacing_size=sizes.spacing_md,
         text_size=sizes.text_md,
-        # The package's semi-bold file lacks the Latin letters, so bold stands in for it.
-        font=[fonts.LocalFont("IBM Plex Sans", weights=(400, 700)), fonts.Font("sans-serif")],
-        font_mono=[fonts.Font("monospace")],
+        font=[fonts.Font(_FONT_FAMILY), fonts.Font("system-ui"), fonts.Font("sans-serif")],
+        font_mono=[fonts.Font("ui-monospace"), fonts.Font("monospace")],
     )
     return theme.set(
         body_background_fill="*neutral_100",
@@ -85,8 +86,16 @@ def build_theme() -> Base:
 
 
 def page_style() -> str:
-    """Return the page's style sheet: a colour per instrument category, then `studio.css`."""
-    return "\n".join([_hues(":root", 0.56), _hues(":root.dark, .dark", 0.74), STYLE_PATH.read_text("utf-8")])
+    """Return the page's style sheet: the font, a colour per instrument category, then `studio.css`."""
+    light, dark = _hues(":root", 0.56), _hues(":root.dark, .dark", 0.74)
+    return "\n".join([_font_face(), light, dark, STYLE_PATH.read_text("utf-8")])
+
+
+def _font_face() -> str:
+    return (
+        f"@font-face {{ font-family: '{_FONT_FAMILY}'; font-weight: 100 700; font-display: swap; "
+        f"src: url('{url_of(FONT)}') format('woff2'); }}"
+    )
 
 
 def _hues(selector: str, lightness: float) -> str:

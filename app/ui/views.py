@@ -4,11 +4,9 @@ FeedView     {session_id, revision, contexts: [ContextView], turns: [TurnView]};
 TurnView     {turn_id, parent_id, title, summary, hue, state, is_active, queue_position, eta_s, error, created_ms,
               variations: [VariationView]}
 TreeView     {nodes: [{node_id, parent_id, label, detail, hue, is_starred, is_current, is_on_path}]}
-DockView     {node_id, title, media_key, sample_rate_hz, num_frames, tracks: [TrackView]}
 
-`hue` is the index of an instrument category (None for a context); theme.py gives each its colour. `track_id` of a stem
-is its variation's id, so that a variation goes on sounding without a break when it is picked; `mixer_id` is its turn's,
-so that variations of one turn share their strip.
+The dock's is in `dock_views.py`. `hue` is the index of an instrument category (None for a context); theme.py gives each
+its colour.
 """
 
 from collections.abc import Mapping
@@ -17,14 +15,13 @@ from typing import Any
 
 from app.progress import TurnProgress
 from app.services import Snapshot
-from sessions.tree import AudioRef, Node, NodeKind, Turn, Variation, WorkState, mix_nodes
+from sessions.tree import AudioRef, Node, NodeKind, Turn, Variation, WorkState
 from stemgen_core.instruments import find_instrument
 
 Json = dict[str, Any]
 
 EMPTY_FEED: Json = {"session_id": None, "revision": 0, "contexts": [], "turns": []}
 EMPTY_TREE: Json = {"nodes": []}
-EMPTY_DOCK: Json = {"node_id": None}
 
 
 def media_url(audio: AudioRef) -> str:
@@ -55,32 +52,13 @@ def tree_view(snapshot: Snapshot) -> Json:
                 "parent_id": node.parent_id,
                 "label": labels[node.id],
                 "detail": _node_detail(node),
-                "hue": _hue(node.instrument),
+                "hue": hue_of(node.instrument),
                 "is_starred": node.is_starred,
                 "is_current": node.id == current_id,
                 "is_on_path": node.id in path,
             }
             for node in snapshot.nodes
         ]
-    }
-
-
-def dock_view(snapshot: Snapshot, media_key: str) -> Json:
-    """Describe what sounds at the node that is open."""
-    if not snapshot.lineage:
-        return EMPTY_DOCK
-    labels = node_labels(snapshot)
-    turn_ids = {variation.id: turn.id for turn in snapshot.turns for variation in turn.variations}
-    context = snapshot.lineage[0].audio
-    if context is None:
-        return EMPTY_DOCK
-    return {
-        "node_id": snapshot.lineage[-1].id,
-        "title": labels[snapshot.lineage[-1].id],
-        "media_key": media_key,
-        "sample_rate_hz": context.sample_rate_hz,
-        "num_frames": context.num_audio_samples,
-        "tracks": [_track(node, labels, turn_ids.get(node.variation_id or "")) for node in mix_nodes(snapshot.lineage)],
     }
 
 
@@ -154,7 +132,7 @@ def _turn(turn: Turn, labels: Mapping[str, str], progress: TurnProgress | None) 
         "parent_id": turn.node_id,
         "title": _instrument_label(turn.instrument),
         "summary": f"on {labels.get(turn.node_id, 'a deleted node')} · {preset}seed {turn.first_seed}",
-        "hue": _hue(turn.instrument),
+        "hue": hue_of(turn.instrument),
         "state": turn.state.value,
         "is_active": not turn.state.is_finished,
         "queue_position": 0 if progress is None else progress.queue_position,
@@ -184,17 +162,6 @@ def _first_error(turn: Turn) -> str | None:
     return next((variation.error for variation in turn.variations if variation.error), None)
 
 
-def _track(node: Node, labels: Mapping[str, str], turn_id: str | None) -> Json:
-    return {
-        "track_id": node.variation_id or node.id,
-        "mixer_id": turn_id or node.id,
-        "node_id": node.id,
-        "label": labels[node.id],
-        "url": "" if node.audio is None else media_url(node.audio),
-        "hue": _hue(node.instrument),
-    }
-
-
 def _node_detail(node: Node) -> str:
     if node.kind is NodeKind.STEM:
         return f"{_instrument_label(node.instrument)}, seed {node.seed}"
@@ -205,5 +172,6 @@ def _instrument_label(name: str | None) -> str:
     return "Stem" if name is None else find_instrument(name).label
 
 
-def _hue(name: str | None) -> int | None:
+def hue_of(name: str | None) -> int | None:
+    """Return the colour of an instrument's category; None for a context."""
     return None if name is None else find_instrument(name).index

@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 
 from app.services import Studio
 from app.ui.routes import KEY_HEADER, build_routes
+from app.ui.static import FONT
 from sessions.tree import Node
 from tests.app.waiting import OWNER
 
@@ -51,5 +52,7 @@ def test_no_other_name_leads_to_a_file(client: TestClient, context: Node, name: 
 
 def test_scripts_are_served_and_nothing_beside_them(client: TestClient) -> None:
     assert "text/javascript" in client.get("/studio-static/engine.js").headers["content-type"]
+    assert "text/css" in client.get("/studio-static/page.css").headers["content-type"]
+    assert client.get(f"/studio-static/{FONT}").headers["content-type"] == "font/woff2"
     assert client.get("/studio-static/__init__.py").status_code == 404
     assert client.get("/studio-static/..%2ftheme.py").status_code == 404

@@ -4,7 +4,7 @@ import pytest
 
 from app.progress import TurnProgress
 from app.services import Snapshot, StemOrder, Studio
-from app.ui.views import dock_view, feed_view, fit_view, tree_view
+from app.ui.views import feed_view, fit_view, tree_view
 from sessions.tree import Node
 from tests.app.waiting import OWNER, finished
 
@@ -41,22 +41,6 @@ def layered(studio: Studio, context: Node) -> Snapshot:
     turn = finished(studio, studio.request_stem(OWNER, context.id, StemOrder("bass", 2, "fast", 7)).id)
     studio.pick(OWNER, turn.variations[1].id)
     return studio.snapshot(OWNER, context.session_id)
-
-
-def test_a_picked_variation_keeps_its_track_id_so_that_it_sounds_on(layered: Snapshot) -> None:
-    variation = layered.turns[0].variations[1]
-
-    tracks = dock_view(layered, "key")["tracks"]
-
-    assert [track["track_id"] for track in tracks] == [layered.lineage[0].id, variation.id]
-    assert tracks[1]["url"] == feed_view(layered)["turns"][0]["variations"][1]["url"]
-    assert tracks[1]["mixer_id"] == layered.turns[0].id
-
-
-def test_the_dock_counts_in_the_contexts_own_samples(layered: Snapshot) -> None:
-    view = dock_view(layered, "key")
-
-    assert (view["sample_rate_hz"], view["num_frames"]) == (44_100, 88_200)
 
 
 def test_the_tree_says_what_each_node_is_and_where_we_stand(layered: Snapshot) -> None:

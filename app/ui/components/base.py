@@ -4,8 +4,6 @@ from pathlib import Path
 
 import gradio as gr
 
-from app.ui.static import HEAD
-
 FOLDER = Path(__file__).parent
 
 
@@ -27,7 +25,6 @@ def build_component(name: str, template: str, *, elem_id: str) -> gr.HTML:
         html_template=template,
         css_template=(FOLDER / f"{name}.css").read_text("utf-8"),
         js_on_load=(FOLDER / f"{name}.js").read_text("utf-8"),
-        head=HEAD,
         apply_default_css=False,
         elem_id=elem_id,
     )

@@ -1,4 +1,4 @@
-"""The page's shared scripts and style, and the tags that load them."""
+"""The page's shared scripts, style and fonts, and the tags that load them."""
 
 import hashlib
 from pathlib import Path
@@ -7,14 +7,47 @@ FOLDER = Path(__file__).parent
 URL_PREFIX = "/studio-static"
 
 # In the order in which they need each other.
-SCRIPTS = ("dom.js", "engine.js", "stage.js", "waveform.js", "keys.js")
+SCRIPTS = (
+    "appearance.js",
+    "dom.js",
+    "timeline.js",
+    "mixing.js",
+    "library.js",
+    "voice.js",
+    "engine.js",
+    "stage.js",
+    "waveform.js",
+    "ruler.js",
+    "strips.js",
+    "meter.js",
+    "tabs.js",
+    "keymap.js",
+    "sheet.js",
+    "keys.js",
+)
+STYLE = "page.css"  # studio.css goes through Gradio, which gives its rules precedence over its own
+FONT = "ibm-plex-sans-latin-wght-normal.woff2"
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2"}
 
 
-def _tag(name: str) -> str:
-    # The hash makes a new edition a new address, so that browsers may keep a file for good.
-    version = hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()[:12]
-    return f'<script src="{URL_PREFIX}/{name}?v={version}"></script>'
+def url_of(name: str) -> str:
+    """Return the address of a file of this folder.
+
+    The hash makes a new edition a new address, so that browsers may keep a file for good.
+    """
+    return f"{URL_PREFIX}/{name}?v={hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()[:12]}"
 
 
-HEAD = "\n".join(_tag(name) for name in SCRIPTS)
+def page_head() -> str:
+    """Return the tags for the page's head: font, style and scripts."""
+    font = f'<link rel="preload" href="{url_of(FONT)}" as="font" type="font/woff2" crossorigin>'
+    # The first one decides between light and dark, before anything is painted.
+    first, *others = (f'src="{url_of(name)}"' for name in SCRIPTS)
+    style = f'<link rel="stylesheet" href="{url_of(STYLE)}">'
+    return "\n".join(
+        [font, style, f"<script {first}></script>", *(f"<script defer {other}></script>" for other in others)]
+    )
+
+
+SERVED = (*SCRIPTS, STYLE, FONT)
 STYLE_PATH = FOLDER / "studio.css"

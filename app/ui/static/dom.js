@@ -1,7 +1,5 @@
 // Small helpers to build the page's own elements. Text goes in through textContent only, never as markup.
-(function () {
-  "use strict";
-
+(() => {
   const SVG = "http://www.w3.org/2000/svg";
   const ICONS = {
     play: "M7 4.5v15l12.5-7.5z",
@@ -15,6 +13,17 @@
     retry: "M12 5V1.5L7 6.5l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z",
     warning: "M12 3L1.8 20.5h20.4zm-1 6.5h2v5.5h-2zm0 7h2v2h-2z",
     chevron: "M7 9.5l5 5 5-5-1.4-1.4-3.6 3.6-3.6-3.6z",
+    start: "M6 5h2.5v14H6zM19 5v14l-9.5-7z",
+    speaker: "M4 9v6h4l5 4.5v-15L8 9zM15.5 8.3a5 5 0 0 1 0 7.4l-1.2-1.3a3.2 3.2 0 0 0 0-4.8z",
+    keyboard:
+      "M3 5.5h18a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1zm1 2v9h16v-9zM6 9.5h2v2H6zm4 0h2v2h-2zm4 0h2v2h-2zM7 13h10v2H7z",
+    plus: "M11 4.5h2V11h6.5v2H13v6.5h-2V13H4.5v-2H11z",
+    feed: "M4 5h16v3H4zm0 5.5h16v3H4zM4 16h10v3H4z",
+    faders:
+      "M5 4h2v7H5zm0 11h2v5H5zM3.5 12h5v2h-5zM11 4h2v3h-2zm0 7h2v9h-2zM9.5 8h5v2h-5zM17 4h2v9h-2zm0 13h2v3h-2zM15.5 14h5v2h-5z",
+    tree: "M5 3h4v4H8v3h6V9h4v4h-4v-1H8v6h6v-1h4v4h-4v-1H6V7H5z",
+    sun: "M12 7.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9zM11 2h2v3h-2zm0 17h2v3h-2zM2 11h3v2H2zm17 0h3v2h-3zM4.2 5.6l1.4-1.4 2.1 2.1-1.4 1.4zm12.1 12.1l1.4-1.4 2.1 2.1-1.4 1.4zM5.6 19.8l-1.4-1.4 2.1-2.1 1.4 1.4zM17.7 7.7l-1.4-1.4 2.1-2.1 1.4 1.4z",
+    moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z",
   };
 
   function icon(name) {
@@ -34,8 +43,9 @@
     for (const [name, value] of Object.entries(attributes || {})) {
       if (value === false || value === null || value === undefined) continue;
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-      else if (name === "style") Object.entries(value).forEach(([key, entry]) => node.style.setProperty(key, entry));
-      else node.setAttribute(name, value === true ? "" : String(value));
+      else if (name === "style") {
+        for (const [key, entry] of Object.entries(value)) node.style.setProperty(key, entry);
+      } else node.setAttribute(name, value === true ? "" : String(value));
     }
     node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
     return node;
@@ -83,5 +93,5 @@
     if (!isSame) parent.replaceChildren(...next);
   }
 
-  window.stemDom = { el, icon, button, clock, remaining, hue, keyed };
+  globalThis.stemDom = { el, icon, button, clock, remaining, hue, keyed };
 })();

@@ -1,68 +1,131 @@
-// The one Web Audio engine of the page.
+// The one Web Audio engine of the page; the arithmetic is in timeline.js and mixing.js.
 //
-// Every sounding file is an AudioBufferSourceNode that was started for one common frame zero (`zeroFrame`), and loops
-// over the whole clip. Switching, muting and soloing only move gains, so nothing ever restarts and nothing can drift.
-// All times are counted in whole audio frames of the context's clock: a voice that joins late starts on a whole frame
-// at the whole-frame offset that the others have reached, which puts it in sync to the sample.
-(function () {
-  "use strict";
+// Every sounding file is an AudioBufferSourceNode that was started on a whole frame of the audio clock, at the whole
+// frame of the clip that all the others have reached. Switching, muting and soloing only move gains, so nothing
+// restarts and nothing can drift. Only a jump or another loop begins a new run: all voices anew at one common frame,
+// crossfaded from the old ones.
+(() => {
+  const { positionAt, enter, follow, nextLine } = globalThis.stemTimeline;
+  const { NEUTRAL, gainOfDb, targetGain } = globalThis.stemMixing;
+  const { SoundLibrary } = globalThis.stemLibrary;
+  const { Voice, Ramp } = globalThis.stemVoice;
 
-  const RAMP_S = 0.01; // long enough to hide the click of a switch, short enough to feel instant
   const LEAD_S = 0.06; // time for the audio thread to take up a new source before it must sound
-  const MAX_DECODED_BYTES = 256e6; // of sounds kept decoded; what is on stage is kept in any case
-  const SILENT_MIX = { volume: 1, isMuted: false, isSolo: false };
+  const SWITCH_LEAD_S = 0.15; // a timer wakes this long before a switch on a bar line
+  const FROZEN_MS = 300; // a clock that stands still for so long after coming back is dead (iOS)
+  const EMPTY_SCENE = { nodeId: null, clipId: null, tracks: [], grid: null, candidateId: null };
 
   class StemEngine extends EventTarget {
     constructor() {
       super();
       this.context = null;
       this.master = null;
-      this.tracks = []; // {id, url, role: "mix" | "candidate", mixerId}
-      this.voices = new Map(); // track id -> {source, gain}
-      this.buffers = new Map(); // url -> {promise, buffer}; oldest first
-      this.mixer = new Map(); // mixer id -> {volume, isMuted, isSolo}; outlives the tracks
-      this.candidateId = null;
+      this.library = new SoundLibrary();
+      this.scene = EMPTY_SCENE; // what sounds
+      this.next = null; // {scene, atFrame, timer}: what sounds from the next bar line on
+      this.voices = new Map(); // track id -> {source, gain, pan}
+      this.mixer = new Map(); // mixer id -> mixer; outlives the tracks
       this.listenMode = "mix"; // "mix" | "context" | "solo"
+      this.isComparing = false;
       this.isLooping = true;
+      this.region = null; // what is looped; null is the whole clip
       this.isPlaying = false;
-      this.masterVolume = 1;
-      this.zeroFrame = 0; // context frame at which the clip's frame 0 sounded
+      this.masterDb = 0;
+      this.run = { startFrame: 0, offsetFrame: 0, loop: null };
       this.restFrame = 0; // clip frame to go on from while paused
+      this.holdFrame = 0; // gains may not move before this frame of the audio clock
       this.numFrames = 0;
-      this.sampleRateHz = 44100;
-      this.mediaKey = "";
+      document.addEventListener("visibilitychange", () => this.revive());
     }
 
     // ---- what there is to hear -------------------------------------------------------------------------------
 
-    setScene({ tracks, numFrames, sampleRateHz, mediaKey }) {
-      if (sampleRateHz !== this.sampleRateHz || numFrames !== this.numFrames) this.reset(sampleRateHz, numFrames);
-      this.mediaKey = mediaKey;
-      this.tracks = tracks;
-      const wanted = new Set(tracks.map((track) => track.id));
-      for (const id of [...this.voices.keys()]) if (!wanted.has(id)) this.endVoice(id);
-      if (this.candidateId && !tracks.some((track) => this.isCandidate(track, this.candidateId))) {
-        this.candidateId = null;
-      }
-      tracks.forEach((track) => this.loadTrack(track));
-      this.applyGains();
+    // What is shown: the scene of the next bar line if one waits.
+    get shownScene() {
+      return this.next ? this.next.scene : this.scene;
+    }
+
+    get tracks() {
+      return this.shownScene.tracks;
+    }
+
+    get candidateId() {
+      return this.shownScene.candidateId;
+    }
+
+    get grid() {
+      return this.shownScene.grid;
+    }
+
+    get sampleRateHz() {
+      return this.library.sampleRateHz;
+    }
+
+    get mediaKey() {
+      return this.library.mediaKey;
+    }
+
+    // scene: {nodeId, clipId, tracks, grid, numFrames, sampleRateHz, mediaKey, mixers}. Another node of the same clip
+    // comes in on the next bar line while the music plays; everything else at once.
+    setScene({ numFrames, sampleRateHz, mediaKey, mixers, ...scene }) {
+      this.library.mediaKey = mediaKey;
+      for (const [id, mixer] of Object.entries(mixers)) if (!this.mixer.has(id)) this.mixer.set(id, mixer);
+      const isSameClip = scene.clipId === this.scene.clipId && numFrames === this.numFrames;
+      if (!isSameClip || sampleRateHz !== this.sampleRateHz) this.reset(sampleRateHz, numFrames);
+      const shown = this.shownScene;
+      const keepsCandidate =
+        scene.nodeId === shown.nodeId && scene.tracks.some((track) => isCandidate(track, shown.candidateId));
+      const wanted = { ...scene, candidateId: keepsCandidate ? shown.candidateId : null };
+      if (this.isPlaying && scene.grid && scene.nodeId !== this.scene.nodeId) this.switchOnBar(wanted);
+      else this.adopt(wanted, 0);
+      for (const track of wanted.tracks) this.loadTrack(track);
       this.changed();
     }
 
     reset(sampleRateHz, numFrames) {
       this.pause();
       if (sampleRateHz !== this.sampleRateHz) {
-        if (this.context) this.context.close();
+        this.context?.close();
         this.context = null;
-        this.buffers.clear(); // they were decoded at the other rate
+        this.library.setRate(sampleRateHz);
       }
-      this.sampleRateHz = sampleRateHz;
       this.numFrames = numFrames;
+      this.region = null;
       this.restFrame = 0;
     }
 
-    isCandidate(track, id) {
-      return track.role === "candidate" && track.id === id;
+    switchOnBar(scene) {
+      if (this.next) {
+        this.next.scene = scene;
+        return;
+      }
+      const soon = this.soonFrame();
+      const position = positionAt(this.run, soon, this.numFrames);
+      const atFrame = soon + nextLine(scene.grid, position, this.run.loop) - position;
+      const waitS = atFrame / this.sampleRateHz - this.context.currentTime - SWITCH_LEAD_S;
+      this.next = { scene, atFrame, timer: setTimeout(() => this.switchNow(), 1000 * Math.max(0, waitS)) };
+    }
+
+    switchNow() {
+      const { scene, atFrame } = this.next;
+      this.adopt(scene, atFrame);
+      this.changed();
+    }
+
+    setStage(scene) {
+      clearTimeout(this.next?.timer);
+      this.next = null;
+      this.scene = scene;
+    }
+
+    // Lets a scene sound from a frame of the audio clock on, or as soon as may be.
+    adopt(scene, atFrame) {
+      this.setStage(scene);
+      this.holdFrame = atFrame;
+      const wanted = new Set(scene.tracks.map((track) => track.id));
+      for (const id of [...this.voices.keys()]) if (!wanted.has(id)) this.endVoice(id, atFrame);
+      if (this.isPlaying) for (const track of scene.tracks) this.startVoice(track, atFrame);
+      this.applyGains();
     }
 
     async loadTrack(track) {
@@ -72,56 +135,18 @@
         this.dispatchEvent(new CustomEvent("failure", { detail: { track, error } }));
         return;
       }
+      this.library.prune(new Set([...this.scene.tracks, ...this.tracks].map(({ url }) => url)));
       this.dispatchEvent(new CustomEvent("buffer", { detail: track }));
-      if (this.isPlaying && this.tracks.includes(track)) this.startVoice(track);
+      const current = this.scene.tracks.find(({ id }) => id === track.id);
+      if (this.isPlaying && current) this.startVoice(current, this.holdFrame);
     }
 
     buffer(url) {
-      const known = this.buffers.get(url);
-      if (known) {
-        this.buffers.delete(url); // to the young end
-        this.buffers.set(url, known);
-        return known.promise;
-      }
-      const entry = { buffer: null, promise: null };
-      entry.promise = this.fetchBuffer(url).then(
-        (buffer) => {
-          entry.buffer = buffer;
-          this.forgetOldBuffers();
-          return buffer;
-        },
-        (error) => {
-          this.buffers.delete(url); // so that the next scene tries again
-          throw error;
-        },
-      );
-      this.buffers.set(url, entry);
-      return entry.promise;
-    }
-
-    async fetchBuffer(url) {
-      const answer = await fetch(url, { headers: { "X-StemGen-Browser": this.mediaKey } });
-      if (!answer.ok) throw new Error(`The server answered ${answer.status} for this sound.`);
-      // An offline context decodes at the clip's own rate and needs no click to be allowed.
-      const decoder = new OfflineAudioContext(1, 1, this.sampleRateHz);
-      return decoder.decodeAudioData(await answer.arrayBuffer());
-    }
-
-    forgetOldBuffers() {
-      const onStage = new Set(this.tracks.map((track) => track.url));
-      const bytes = ({ buffer }) => (buffer ? 4 * buffer.length * buffer.numberOfChannels : 0);
-      let total = [...this.buffers.values()].reduce((sum, entry) => sum + bytes(entry), 0);
-      for (const [url, entry] of [...this.buffers]) {
-        if (total <= MAX_DECODED_BYTES) return;
-        if (onStage.has(url) || !entry.buffer) continue;
-        total -= bytes(entry);
-        this.buffers.delete(url);
-      }
+      return this.library.load(url);
     }
 
     decoded(url) {
-      const entry = this.buffers.get(url);
-      return entry ? entry.buffer : null;
+      return this.library.decoded(url);
     }
 
     // ---- transport -------------------------------------------------------------------------------------------
@@ -132,24 +157,24 @@
       const resumed = this.context.resume();
       const mix = this.tracks.filter((track) => track.role === "mix");
       await Promise.allSettled([resumed, ...mix.map((track) => this.buffer(track.url))]);
-      if (this.isPlaying) return;
+      if (this.isPlaying || !this.context) return;
       this.isPlaying = true;
-      this.zeroFrame = this.soonFrame() - this.restFrame;
-      this.tracks.forEach((track) => this.startVoice(track));
+      this.beginRun(this.restFrame);
       this.changed();
     }
 
     pause() {
       if (!this.isPlaying) return;
-      this.restFrame = this.positionFrame();
+      this.restFrame = Math.min(this.positionFrame(), this.numFrames - 1);
       this.isPlaying = false;
-      for (const id of [...this.voices.keys()]) this.endVoice(id);
+      for (const id of [...this.voices.keys()]) this.endVoice(id, 0);
+      if (this.next) this.setStage(this.next.scene);
       this.changed();
     }
 
     stop() {
       this.pause();
-      this.restFrame = 0;
+      this.restFrame = this.isLooping && this.region ? this.region.start : 0;
       this.changed();
     }
 
@@ -158,20 +183,53 @@
     }
 
     seek(seconds) {
-      const frame = Math.round(seconds * this.sampleRateHz);
-      this.restFrame = Math.min(Math.max(0, frame), Math.max(0, this.numFrames - 1));
-      if (this.isPlaying) {
-        for (const id of [...this.voices.keys()]) this.endVoice(id);
-        this.zeroFrame = this.soonFrame() - this.restFrame;
-        this.tracks.forEach((track) => this.startVoice(track));
-      }
+      this.seekFrame(Math.round(seconds * this.sampleRateHz));
+    }
+
+    // A loop follows to where one goes.
+    seekFrame(wanted) {
+      const frame = Math.min(Math.max(0, wanted), Math.max(0, this.numFrames - 1));
+      this.region = follow(this.grid, this.region, frame, this.numFrames);
+      if (this.isPlaying) this.beginRun(frame);
+      else this.restFrame = frame;
       this.changed();
     }
 
     setLooping(isLooping) {
       this.isLooping = isLooping;
-      for (const voice of this.voices.values()) voice.source.loop = isLooping;
+      this.loopChanged();
+    }
+
+    setRegion(region) {
+      this.region = region;
+      this.isLooping = true;
+      this.loopChanged();
+    }
+
+    loopChanged() {
+      if (this.isPlaying) this.beginRun(null);
+      else this.restFrame = enter(this.loop(), this.restFrame);
       this.changed();
+    }
+
+    loop() {
+      return this.isLooping ? this.region || { start: 0, end: this.numFrames } : null;
+    }
+
+    // Starts every voice at one frame of the clock: from clip frame `from`, or from where the last run has got to.
+    beginRun(from) {
+      const startFrame = this.soonFrame();
+      const reached = from ?? positionAt(this.run, startFrame, this.numFrames);
+      const loop = this.loop();
+      this.run = { startFrame, offsetFrame: enter(loop, reached), loop };
+      if (this.next) this.setStage(this.next.scene); // a jump is as good as a bar line
+      this.holdFrame = startFrame;
+      for (const id of [...this.voices.keys()]) this.endVoice(id, startFrame);
+      for (const track of this.scene.tracks) this.startVoice(track, startFrame);
+    }
+
+    get zeroFrame() {
+      return this.run.startFrame - this.run.offsetFrame;
     }
 
     get durationS() {
@@ -182,10 +240,26 @@
       return this.positionFrame() / this.sampleRateHz;
     }
 
+    // Where the ear is: what has left the engine is heard a little later.
     positionFrame() {
       if (!this.isPlaying) return this.restFrame;
-      const frame = Math.floor(this.context.currentTime * this.sampleRateHz) - this.zeroFrame;
-      return wrap(frame, this.numFrames);
+      const heardS = this.context.currentTime - (this.context.outputLatency || 0);
+      return positionAt(this.run, Math.floor(heardS * this.sampleRateHz), this.numFrames);
+    }
+
+    // Phones stop the audio clock behind a call or another page; where it does not go on, a new one is made.
+    async revive() {
+      if (document.hidden || !this.isPlaying) return;
+      const { context } = this;
+      const before = context.currentTime;
+      await context.resume().catch(() => null); // a dead clock refuses; that is what is measured next
+      setTimeout(() => {
+        if (!this.isPlaying || this.context !== context || context.currentTime > before) return;
+        this.pause();
+        context.close();
+        this.context = null;
+        this.play();
+      }, FROZEN_MS);
     }
 
     // ---- voices ----------------------------------------------------------------------------------------------
@@ -194,112 +268,121 @@
       if (this.context) return;
       this.context = new AudioContext({ sampleRate: this.sampleRateHz });
       this.master = this.context.createGain();
-      this.master.gain.value = this.masterVolume;
-      this.meter = this.context.createAnalyser();
-      this.meter.fftSize = 1024;
-      this.master.connect(this.meter);
-      this.meter.connect(this.context.destination);
+      this.masterLevel = new Ramp(this.master.gain, gainOfDb(this.masterDb));
+      const sides = this.context.createChannelSplitter(2);
+      this.meters = [0, 1].map((side) => {
+        const meter = this.context.createAnalyser();
+        meter.fftSize = 1024;
+        sides.connect(meter, side);
+        return meter;
+      });
+      this.wave = new Float32Array(1024);
+      this.master.connect(sides);
+      this.master.connect(this.context.destination);
     }
 
     soonFrame() {
       return Math.ceil((this.context.currentTime + LEAD_S) * this.sampleRateHz);
     }
 
-    startVoice(track) {
+    startVoice(track, atFrame) {
       const buffer = this.decoded(track.url);
       if (!buffer || this.voices.has(track.id)) return;
-      const source = this.context.createBufferSource();
-      source.buffer = buffer;
-      source.loop = this.isLooping;
-      const gain = this.context.createGain();
-      gain.gain.value = 0; // a ramp that is cut short before `when` must not begin at the default of 1
-      const whenFrame = this.soonFrame();
-      const when = whenFrame / this.sampleRateHz;
-      gain.gain.setValueAtTime(0, when);
-      gain.gain.linearRampToValueAtTime(this.targetGain(track), when + RAMP_S);
-      source.connect(gain).connect(this.master);
-      source.start(when, wrap(whenFrame - this.zeroFrame, this.numFrames) / this.sampleRateHz);
-      source.onended = () => this.voiceEnded(track.id, source);
-      this.voices.set(track.id, { source, gain });
+      const { loop } = this.run;
+      const startFrame = Math.max(atFrame, this.soonFrame());
+      const voice = new Voice(this.context, buffer, {
+        startS: startFrame / this.sampleRateHz,
+        offsetS: positionAt(this.run, startFrame, this.numFrames) / this.sampleRateHz,
+        loop: loop && { startS: loop.start / this.sampleRateHz, endS: loop.end / this.sampleRateHz },
+        pan: this.mixerOf(track.mixerId).pan,
+        output: this.master,
+        onended: (ended) => this.voiceEnded(track.id, ended),
+      });
+      voice.setLevel(this.gainOf(track, this.scene), voice.startS);
+      this.voices.set(track.id, voice);
     }
 
-    voiceEnded(id, source) {
-      const voice = this.voices.get(id);
-      if (!voice || voice.source !== source) return; // ended by us
+    voiceEnded(id, voice) {
+      if (this.voices.get(id) !== voice) return;
       this.voices.delete(id);
       if (!this.voices.size) this.stop(); // the clip is over and does not loop
     }
 
-    endVoice(id) {
-      const { source, gain } = this.voices.get(id);
+    endVoice(id, atFrame) {
+      this.voices.get(id).end(atFrame / this.sampleRateHz);
       this.voices.delete(id);
-      const now = this.context.currentTime;
-      rampTo(gain.gain, 0, now);
-      source.stop(now + 2 * RAMP_S);
-      source.onended = () => gain.disconnect();
     }
 
     // ---- mixing ----------------------------------------------------------------------------------------------
 
     mixerOf(mixerId) {
-      return this.mixer.get(mixerId) || SILENT_MIX;
+      return this.mixer.get(mixerId) || NEUTRAL;
     }
 
     setMixer(mixerId, changes) {
-      this.mixer.set(mixerId, { ...this.mixerOf(mixerId), ...changes });
-      this.applyGains();
-      this.changed();
+      const mixer = { ...this.mixerOf(mixerId), ...changes };
+      this.mixer.set(mixerId, mixer);
+      this.dispatchEvent(new CustomEvent("mixer", { detail: { mixerId, mixer } }));
+      this.mixChanged();
     }
 
     setCandidate(id) {
-      this.candidateId = id;
-      this.applyGains();
-      this.changed();
+      this.shownScene.candidateId = id;
+      this.mixChanged();
     }
 
     setListenMode(mode) {
       this.listenMode = mode;
+      this.mixChanged();
+    }
+
+    setComparing(isComparing) {
+      this.isComparing = isComparing;
+      this.mixChanged();
+    }
+
+    setMasterDb(db) {
+      this.masterDb = db;
+      if (this.context) this.masterLevel.moveTo(gainOfDb(db), 0, this.context.currentTime);
+      this.changed();
+    }
+
+    // What a track is to sound like in what is shown.
+    targetGain(track) {
+      return this.gainOf(track, this.shownScene);
+    }
+
+    gainOf(track, { tracks, candidateId }) {
+      const { listenMode, isComparing } = this;
+      return targetGain(track, { tracks, candidateId, listenMode, isComparing }, (id) => this.mixerOf(id));
+    }
+
+    mixChanged() {
       this.applyGains();
       this.changed();
     }
 
-    setMasterVolume(volume) {
-      this.masterVolume = volume;
-      if (this.context) rampTo(this.master.gain, volume, this.context.currentTime);
-      this.changed();
-    }
-
-    targetGain(track) {
-      const isActive = this.isCandidate(track, this.candidateId);
-      if (track.role === "candidate" && !isActive) return 0;
-      if (this.candidateId && this.listenMode === "solo" && !isActive) return 0;
-      if (this.listenMode === "context" && isActive) return 0;
-      const { volume, isMuted, isSolo } = this.mixerOf(track.mixerId);
-      if (this.hasSolo()) return isSolo ? volume : 0;
-      return isMuted ? 0 : volume;
-    }
-
-    hasSolo() {
-      return this.tracks.some(
-        (track) =>
-          this.mixerOf(track.mixerId).isSolo && (track.role === "mix" || this.isCandidate(track, this.candidateId)),
-      );
-    }
-
     applyGains() {
       if (!this.context) return;
-      const now = this.context.currentTime;
-      for (const track of this.tracks) {
+      const atS = Math.max(this.context.currentTime, this.holdFrame / this.sampleRateHz); // one moment for all
+      for (const track of this.scene.tracks) {
         const voice = this.voices.get(track.id);
-        if (voice) rampTo(voice.gain.gain, this.targetGain(track), now);
+        voice?.setLevel(this.gainOf(track, this.scene), atS);
+        voice?.setPan(this.mixerOf(track.mixerId).pan, atS);
       }
     }
 
+    // Peaks of the last 1024 frames, left and right; 1 is full scale.
+    sideLevels() {
+      if (!this.isPlaying) return [0, 0];
+      return this.meters.map((meter) => {
+        meter.getFloatTimeDomainData(this.wave);
+        return this.wave.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0);
+      });
+    }
+
     levels() {
-      if (!this.isPlaying) return 0;
-      const wave = new Float32Array(this.meter.fftSize);
-      this.meter.getFloatTimeDomainData(wave);
-      return wave.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0);
+      return Math.max(...this.sideLevels());
     }
 
     changed() {
@@ -307,20 +390,9 @@
     }
   }
 
-  function wrap(frame, numFrames) {
-    return ((frame % numFrames) + numFrames) % numFrames;
+  function isCandidate(track, id) {
+    return id !== null && track.role === "candidate" && track.id === id;
   }
 
-  function rampTo(param, value, now) {
-    if (param.cancelAndHoldAtTime) {
-      param.cancelAndHoldAtTime(now);
-    } else {
-      const held = param.value;
-      param.cancelScheduledValues(now);
-      param.setValueAtTime(held, now);
-    }
-    param.linearRampToValueAtTime(value, now + RAMP_S);
-  }
-
-  if (!window.stemEngine) window.stemEngine = new StemEngine();
+  if (!globalThis.stemEngine) globalThis.stemEngine = new StemEngine();
 })();

@@ -1,7 +1,5 @@
 // Drawing a decoded sound on a canvas.
-(function () {
-  "use strict";
-
+(() => {
   const NUM_PEAKS = 1200; // more than the widest lane has bars
   const RETRY_MS = 300;
   const known = new Map(); // url -> peaks; small, so that sounds may be forgotten and their pictures stay
@@ -59,7 +57,7 @@
   // A canvas that draws itself when its sound is decoded and when its size changes. A sound that nobody has played yet
   // is fetched when its canvas comes into view.
   function waveform(engine, url, attributes) {
-    const canvas = window.stemDom.el("canvas", { class: "wave", ...attributes });
+    const canvas = globalThis.stemDom.el("canvas", { class: "wave", ...attributes });
     const paint = () => draw(canvas, peaks(engine, url));
     new ResizeObserver(paint).observe(canvas);
     engine.addEventListener("buffer", function onBuffer(event) {
@@ -86,5 +84,5 @@
     observer.observe(canvas);
   }
 
-  window.stemWaveform = { waveform };
+  globalThis.stemWaveform = { waveform };
 })();

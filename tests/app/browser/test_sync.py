@@ -76,8 +76,8 @@ def test_keys_switch_variations_without_a_restart_and_only_the_chosen_one_sounds
         tap = listen(page, 0.6)
 
         assert tap.zero_frame == zero_frame
-        assert tap.rms(chosen) > 0.01
-        assert tap.rms(context_id) > 0.01
+        assert tap.rms(chosen) > 0.001  # a burst dies away before the next beat
+        assert tap.rms(context_id) > 0.001
         assert [tap.rms(other) for other in ids if other != chosen] == [0.0, 0.0]
 
 
