@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 # Records every source of the engine before and after its gain, on the audio thread, with the frame it began at.
 _TAP = """
-async (seconds) => {
+async ([seconds, act]) => {
   const engine = stemEngine;
   const worklet = `registerProcessor("tap", class extends AudioWorkletProcessor {
     process(inputs) {
@@ -31,6 +31,7 @@ async (seconds) => {
   node.port.onmessage = (event) => blocks.push(event.data);
   taps.forEach((tap, input) => tap.connect(node, 0, input));
   const zeroFrame = engine.zeroFrame;
+  if (act) setTimeout(() => new Function(act)(), 150 * seconds);
   await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
   taps.forEach((tap) => tap.disconnect(node));
   // The first block may have been rendered before all taps were connected.
@@ -76,9 +77,15 @@ class Tap:
         return float(np.sqrt(np.mean(self.after_gain[track_id] ** 2)))
 
 
-def listen(page: Page, seconds: float = 1.0) -> Tap:
-    """Record the running engine."""
-    heard = page.evaluate(_TAP, seconds)
+def listen(page: Page, seconds: float = 1.0, *, act: str = "") -> Tap:
+    """Record the running engine.
+
+    Args:
+        page: with the studio playing.
+        seconds: how long to wait; 60 % of it are kept.
+        act: script to run early in the recording.
+    """
+    heard = page.evaluate(_TAP, [seconds, act])
     channels = heard["channels"]
     return Tap(
         frame=heard["frame"],
