@@ -14,7 +14,9 @@ from stemgen_core.evaluation.reference import load_mir_eval
 
 BEAT_WINDOW_S = 0.07
 GRID_WINDOW_S = 0.025
+TEMPO_TOLERANCE = 0.04
 _MIN_ONSETS = 4
+_TEMPO_RATIOS = (1.0, 2.0, 0.5, 3.0, 1 / 3, 1.5, 2 / 3)
 
 
 def validate(times_s: np.ndarray) -> None:
@@ -43,6 +45,18 @@ def beat_f1(reference_s: np.ndarray, estimated_s: np.ndarray) -> float:
     if min(len(reference_s), len(estimated_s)) == 0:
         return 0.0
     return float(load_mir_eval().beat.f_measure(reference_s, estimated_s, f_measure_threshold=BEAT_WINDOW_S))
+
+
+def tempo_agreement(reference_bpm: float, estimated_bpm: float) -> float:
+    """Return 1 where two tempos are the same or one counts every second or third beat of the other, else 0.
+
+    Raises:
+        ValueError: if either is not positive.
+    """
+    if not min(reference_bpm, estimated_bpm) > 0:
+        raise ValueError(f"tempos must be > 0, got {reference_bpm} and {estimated_bpm}")
+    ratio = estimated_bpm / reference_bpm
+    return float(any(abs(ratio / wanted - 1) <= TEMPO_TOLERANCE for wanted in _TEMPO_RATIOS))
 
 
 def grid_agreement(onsets_s: np.ndarray, beats_s: np.ndarray) -> float | None:
@@ -87,20 +101,25 @@ def evaluate(
         known_beats_s: the piece's own beats where they are known; they replace those tracked in the context.
 
     Returns:
-        `beat_f1` (0..1), `onset_agreement` (0..1), `late_ms` (0..120, absolute), `grid_agreement` (<= 1); None
-        where there was too little to measure.
+        `beat_f1` (0..1), `tempo_agreement` (0 or 1), `onset_agreement` (0..1), `late_ms` (0..120, absolute),
+        `grid_agreement` (<= 1); None where there was too little to measure.
     """
     context_bpm, stem_bpm = estimate_bpm(context)[0], estimate_bpm(stem)[0]
+    tempo_bpm = context_bpm
+    if known_beats_s is not None and len(known_beats_s) > 1:
+        tempo_bpm = 60 / float(np.median(np.diff(known_beats_s)))
     onsets_s = pick_onsets(stem)
     offset_ms, agreement = compare_onsets(context, stem)
-    f1 = None
+    f1 = same_tempo = None
     if len(onsets_s) >= _MIN_ONSETS and stem_bpm is not None:
+        same_tempo = None if tempo_bpm is None else tempo_agreement(tempo_bpm, stem_bpm)
         reference_s = known_beats_s
         if reference_s is None and context_bpm is not None:
             reference_s = track_beats(context, context_bpm)
         f1 = None if reference_s is None else beat_f1(reference_s, track_beats(stem, stem_bpm))
     return {
         "beat_f1": f1,
+        "tempo_agreement": same_tempo,
         "onset_agreement": agreement,
         "late_ms": None if offset_ms is None else abs(offset_ms),
         "grid_agreement": None if known_beats_s is None else grid_agreement(onsets_s, known_beats_s),

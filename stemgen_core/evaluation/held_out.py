@@ -1,6 +1,7 @@
 """What a model makes of held-out pieces, from a fully hidden start."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -44,34 +45,43 @@ def held_out_items(
     Raises:
         InvalidRequestError: if there are no pieces, or too few windows in them where two stems play.
     """
+    offered = {instrument.name for instrument in generator.instruments}
+    windows = held_out_windows(pieces, offered, num_items=num_items, window_s=window_s, seed=seed)
+    for number, item in enumerate(windows):
+        result = generator.generate(item.context, GenerationRequest(item.instrument, item.seed, settings))
+        if report_progress is not None:
+            report_progress(number + 1, num_items)
+        yield replace(item, generated_stem=result.stem, generated_notes=result.notes)
+
+
+def held_out_windows(
+    pieces: Sequence[CorpusPiece], instruments: Collection[str], *, num_items: int, window_s: float, seed: int
+) -> Iterator[EvaluationItem]:
+    """Yield windows of pieces with the stem that belongs there, nothing generated.
+
+    Args:
+        pieces: of the held-out split.
+        instruments: the targets to choose from.
+        num_items: how many to yield, piece after piece.
+        window_s: length of each, seconds.
+        seed: of the choice; each item has a seed of its own that follows from it.
+
+    Raises:
+        InvalidRequestError: if there are no pieces, or too few windows in them where two stems play.
+    """
     if not pieces:
         raise InvalidRequestError("The corpus has no finished held-out piece (every 20th is one). Make it larger.")
     rng = np.random.default_rng(seed)
-    offered = {instrument.name for instrument in generator.instruments}
     num_done = 0
     for number in range(20 * num_items):
         if num_done == num_items:
             return
-        entry = pieces[number % len(pieces)]
-        item = _draw_item(entry, offered, window_s, rng)
-        if item is None:
-            continue
-        request = GenerationRequest(item.instrument, seed=seed + number, settings=settings)
-        result = generator.generate(item.context, request)
-        num_done += 1
-        if report_progress is not None:
-            report_progress(num_done, num_items)
-        yield EvaluationItem(
-            piece=item.piece,
-            instrument=item.instrument,
-            context=item.context,
-            true_stem=item.true_stem,
-            generated_stem=result.stem,
-            facts=item.facts,
-            true_notes=item.true_notes,
-            generated_notes=result.notes,
-        )
-    raise InvalidRequestError(f"Only {num_done} of {num_items} windows were found. Make the corpus larger.")
+        item = _draw_item(pieces[number % len(pieces)], set(instruments), window_s, rng)
+        if item is not None:
+            num_done += 1
+            yield replace(item, seed=seed + number)
+    if num_done < num_items:
+        raise InvalidRequestError(f"Only {num_done} of {num_items} windows were found. Make the corpus larger.")
 
 
 def _draw_item(

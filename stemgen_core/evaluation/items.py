@@ -37,6 +37,7 @@ class EvaluationItem:
         facts: None where the piece is a recording.
         true_notes: of the true stem; None where unknown.
         generated_notes: of the generated stem; None where the model writes no notes.
+        seed: that the stem was, or would be, generated with.
     """
 
     piece: str
@@ -47,6 +48,7 @@ class EvaluationItem:
     facts: PieceFacts | None = None
     true_notes: tuple[Note, ...] | None = None
     generated_notes: tuple[Note, ...] | None = None
+    seed: int = 0
 
 
 def facts_of_window(piece: Piece, start_s: float, end_s: float) -> PieceFacts:

@@ -14,20 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from stemgen_core.analysis.key import Chroma, chroma
-from stemgen_core.analysis.level import LevelReport, measure_level
-from stemgen_core.analysis.onset import OnsetEnvelope, onset_envelope
-from stemgen_core.evaluation import beat, harmony, instrument, level
+from stemgen_core.evaluation import beat, chords, harmony, instrument, level
 from stemgen_core.evaluation.controls import Interval, mean_interval, position, random_partners
+from stemgen_core.evaluation.hearing import Heard, hear
 from stemgen_core.evaluation.items import EvaluationItem, PieceFacts
 from stemgen_core.instruments import find_instrument
 from stemgen_core.score import Note
-from stemgen_core.types import Waveform
 
 # Scores of the pairing, which random pairs set the floor of; the others judge the stem itself.
 PAIR_SCORES = (
-    "beat_f1", "onset_agreement", "late_ms", "grid_agreement",
-    "chroma_contrast", "key_score", "chord_energy", "chord_tone_share", "root_share",
+    "beat_f1", "tempo_agreement", "onset_agreement", "late_ms", "grid_agreement",
+    "chroma_contrast", "key_score", "chord_agreement", "chord_energy", "chord_tone_share", "root_share",
 )  # fmt: skip
 NOTE_SCORES = ("chord_tone_share", "root_share")
 
@@ -81,19 +78,6 @@ class EvaluationReport:
         return "\n".join([*lines, "", f"{self.num_items} items; means with 95 % bootstrap intervals.", ""])
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """The analysis of one waveform, done once for all the pairs it takes part in."""
-
-    onsets: OnsetEnvelope
-    pitches: Chroma
-    level: LevelReport
-
-
-def _hear(waveform: Waveform) -> _Heard:
-    return _Heard(onset_envelope(waveform), chroma(waveform), measure_level(waveform))
-
-
 def evaluate_items(items: Iterable[EvaluationItem], seed: int = 0) -> EvaluationReport:
     """Score every item's generated, random and true stem.
 
@@ -108,13 +92,13 @@ def evaluate_items(items: Iterable[EvaluationItem], seed: int = 0) -> Evaluation
         MissingDependencyError: if mir_eval is not installed.
     """
     facts: list[tuple[str, str, PieceFacts | None, Sequence[Note] | None, Sequence[Note] | None]] = []
-    heard: list[tuple[_Heard, _Heard, _Heard | None]] = []
+    heard: list[tuple[Heard, Heard, Heard | None]] = []
     for item in items:
         is_drums = find_instrument(item.instrument).is_drums
         true_notes, generated_notes = (None, None) if is_drums else (item.true_notes, item.generated_notes)
         facts.append((item.piece, item.instrument, item.facts, true_notes, generated_notes))
-        generated = None if item.generated_stem is None else _hear(item.generated_stem)
-        heard.append((_hear(item.context), _hear(item.true_stem), generated))
+        generated = None if item.generated_stem is None else hear(item.generated_stem)
+        heard.append((hear(item.context), hear(item.true_stem), generated))
     num_generated = sum(generated is not None for _, _, generated in heard)
     if num_generated not in (0, len(heard)) or not heard:
         raise ValueError(f"{num_generated} of {len(heard)} items have a generated stem; it must be all or none")
@@ -124,17 +108,25 @@ def evaluate_items(items: Iterable[EvaluationItem], seed: int = 0) -> Evaluation
         heard, facts, partners, strict=True
     ):
         stranger, stranger_name, stranger_notes = heard[partner][1], facts[partner][1], facts[partner][3]
-        scores["random"].append(_score(context, stranger, stranger_name, known, stranger_notes))
-        scores["true"].append(_score(context, true, name, known, true_notes))
+        scores["random"].append(score_pair(context, stranger, stranger_name, known, stranger_notes))
+        scores["true"].append(score_pair(context, true, name, known, true_notes))
         if generated is not None:
-            scores["generated"].append(_score(context, generated, name, known, notes))
+            scores["generated"].append(score_pair(context, generated, name, known, notes))
     return EvaluationReport(len(heard), {name: _row(name, scores, seed) for name in scores["true"][0]})
 
 
-def _score(
-    context: _Heard, stem: _Heard, name: str, known: PieceFacts | None, notes: Sequence[Note] | None
+def score_pair(
+    context: Heard, stem: Heard, name: str, known: PieceFacts | None, notes: Sequence[Note] | None
 ) -> dict[str, float | None]:
-    """Return every score of one pair."""
+    """Return every score of one pair; None where there was nothing to measure.
+
+    Args:
+        context: what was listened to.
+        stem: what was played to it.
+        name: the instrument that was asked for.
+        known: what is known of the piece.
+        notes: of the stem; None for drums and where unknown.
+    """
     known_beats_s = None if known is None else np.array(known.beats_s)
     in_harmony = harmony.evaluate(context.pitches, stem.pitches, None if known is None else known.chords, notes)
     if name != "bass":
@@ -142,6 +134,7 @@ def _score(
     return {
         **beat.evaluate(context.onsets, stem.onsets, known_beats_s),
         **in_harmony,
+        **chords.evaluate(context.pitches, stem.pitches, None if known is None else known.chords),
         **level.evaluate(context.level, stem.level),
         **instrument.evaluate(name, stem.pitches),
     }
