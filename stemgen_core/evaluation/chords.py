@@ -43,7 +43,7 @@ def triad_of(classes: np.ndarray) -> int:
     validate(classes)
     if classes.sum() <= 0 or np.ptp(classes) == 0:
         return -1
-    correlation = np.corrcoef(np.vstack([_TEMPLATES, classes]))[-1, :-1]
+    correlation = np.atleast_2d(np.corrcoef(np.vstack([_TEMPLATES, classes])))[-1, :-1]
     best = int(correlation.argmax())
     return best if correlation[best] >= _MIN_CORRELATION else -1
 

@@ -9,10 +9,11 @@ themselves are worth.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from stemgen_core.evaluation import beat, chords, harmony, instrument, level
 from stemgen_core.evaluation.controls import Interval, mean_interval, position, random_partners
@@ -20,6 +21,7 @@ from stemgen_core.evaluation.hearing import Heard, hear
 from stemgen_core.evaluation.items import EvaluationItem, PieceFacts
 from stemgen_core.instruments import find_instrument
 from stemgen_core.score import Note
+from stemgen_core.types import Waveform
 
 # Scores of the pairing, which random pairs set the floor of; the others judge the stem itself.
 PAIR_SCORES = (
@@ -27,6 +29,8 @@ PAIR_SCORES = (
     "chroma_contrast", "key_score", "chord_agreement", "chord_energy", "chord_tone_share", "root_share",
 )  # fmt: skip
 NOTE_SCORES = ("chord_tone_share", "root_share")
+
+_NO_AUDIO = Waveform(torch.zeros(1, 0), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class EvaluationReport:
         return {
             "num_items": self.num_items,
             "scores": {
-                name: {part: _interval_json(getattr(row, part)) for part in ("random", "true", "generated", "position")}
+                name: {part: interval_json(getattr(row, part)) for part in ("random", "true", "generated", "position")}
                 for name, row in self.rows.items()
             },
         }
@@ -73,9 +77,42 @@ class EvaluationReport:
         """Return the table for people: means with 95 % intervals."""
         lines = ["| score | random pairs | generated | true pairs | position |", "|---|---|---|---|---|"]
         for name, row in self.rows.items():
-            cells = (_cell(part) for part in (row.random, row.generated, row.true, row.position))
+            cells = (interval_cell(part) for part in (row.random, row.generated, row.true, row.position))
             lines.append(f"| {name} | {' | '.join(cells)} |")
         return "\n".join([*lines, "", f"{self.num_items} items; means with 95 % bootstrap intervals.", ""])
+
+
+@dataclass(frozen=True, slots=True)
+class HeardItem:
+    """An evaluation item after analysis; its audio is no longer needed.
+
+    Attributes:
+        item: for its facts; `hear_item` leaves its audio out.
+        context: what was listened to.
+        true: the stem that belongs there.
+        generated: the stem that the model made; None without one.
+        generated_context: what the model listened to, where that is not the context of the true stem.
+    """
+
+    item: EvaluationItem
+    context: Heard
+    true: Heard
+    generated: Heard | None = None
+    generated_context: Heard | None = None
+
+
+def hear_item(item: EvaluationItem) -> HeardItem:
+    """Analyse an item and let go of its audio.
+
+    Raises:
+        AudioFormatError: if audio is empty or not finite.
+    """
+    return HeardItem(
+        item=replace(item, context=_NO_AUDIO, true_stem=_NO_AUDIO, generated_stem=None),
+        context=hear(item.context),
+        true=hear(item.true_stem),
+        generated=None if item.generated_stem is None else hear(item.generated_stem),
+    )
 
 
 def evaluate_items(items: Iterable[EvaluationItem], seed: int = 0) -> EvaluationReport:
@@ -91,28 +128,25 @@ def evaluate_items(items: Iterable[EvaluationItem], seed: int = 0) -> Evaluation
         InvalidRequestError: if an instrument does not exist.
         MissingDependencyError: if mir_eval is not installed.
     """
-    facts: list[tuple[str, str, PieceFacts | None, Sequence[Note] | None, Sequence[Note] | None]] = []
-    heard: list[tuple[Heard, Heard, Heard | None]] = []
-    for item in items:
-        is_drums = find_instrument(item.instrument).is_drums
-        true_notes, generated_notes = (None, None) if is_drums else (item.true_notes, item.generated_notes)
-        facts.append((item.piece, item.instrument, item.facts, true_notes, generated_notes))
-        generated = None if item.generated_stem is None else hear(item.generated_stem)
-        heard.append((hear(item.context), hear(item.true_stem), generated))
-    num_generated = sum(generated is not None for _, _, generated in heard)
-    if num_generated not in (0, len(heard)) or not heard:
-        raise ValueError(f"{num_generated} of {len(heard)} items have a generated stem; it must be all or none")
-    partners = random_partners([fact[0] for fact in facts], [fact[1] for fact in facts], seed)
+    return evaluate_heard([hear_item(item) for item in items], seed)
+
+
+def evaluate_heard(items: Sequence[HeardItem], seed: int = 0) -> EvaluationReport:
+    """Score items that were analysed already; arguments and errors as for `evaluate_items`."""
+    num_generated = sum(one.generated is not None for one in items)
+    if num_generated not in (0, len(items)) or not items:
+        raise ValueError(f"{num_generated} of {len(items)} items have a generated stem; it must be all or none")
+    partners = random_partners([one.item.piece for one in items], [one.item.instrument for one in items], seed)
     scores: dict[str, list[dict[str, float | None]]] = {"random": [], "true": [], "generated": []}
-    for (context, true, generated), (_, name, known, true_notes, notes), partner in zip(
-        heard, facts, partners, strict=True
-    ):
-        stranger, stranger_name, stranger_notes = heard[partner][1], facts[partner][1], facts[partner][3]
-        scores["random"].append(score_pair(context, stranger, stranger_name, known, stranger_notes))
-        scores["true"].append(score_pair(context, true, name, known, true_notes))
-        if generated is not None:
-            scores["generated"].append(score_pair(context, generated, name, known, notes))
-    return EvaluationReport(len(heard), {name: _row(name, scores, seed) for name in scores["true"][0]})
+    for one, partner in zip(items, partners, strict=True):
+        stranger, known, name = items[partner], one.item.facts, one.item.instrument
+        stranger_name, stranger_notes = stranger.item.instrument, stranger.item.true_notes
+        scores["random"].append(score_pair(one.context, stranger.true, stranger_name, known, stranger_notes))
+        scores["true"].append(score_pair(one.context, one.true, name, known, one.item.true_notes))
+        if one.generated is not None:
+            context = one.generated_context or one.context
+            scores["generated"].append(score_pair(context, one.generated, name, known, one.item.generated_notes))
+    return EvaluationReport(len(items), {name: _row(name, scores, seed) for name in scores["true"][0]})
 
 
 def score_pair(
@@ -125,8 +159,10 @@ def score_pair(
         stem: what was played to it.
         name: the instrument that was asked for.
         known: what is known of the piece.
-        notes: of the stem; None for drums and where unknown.
+        notes: of the stem; None where unknown; of drums they say nothing here.
     """
+    if find_instrument(name).is_drums:
+        notes = None
     known_beats_s = None if known is None else np.array(known.beats_s)
     in_harmony = harmony.evaluate(context.pitches, stem.pitches, None if known is None else known.chords, notes)
     if name != "bass":
@@ -159,14 +195,16 @@ def _row(name: str, scores: dict[str, list[dict[str, float | None]]], seed: int)
     )
 
 
-def _interval_json(interval: Interval | None) -> dict[str, float | int | None] | None:
+def interval_json(interval: Interval | None) -> dict[str, float | int | None] | None:
+    """Return an interval as JSON values; what could not be measured is null."""
     if interval is None:
         return None
     ends = {name: getattr(interval, name) for name in ("mean", "low", "high")}
     return {**{k: None if math.isnan(v) else round(v, 4) for k, v in ends.items()}, "num_items": interval.num_items}
 
 
-def _cell(interval: Interval | None) -> str:
+def interval_cell(interval: Interval | None) -> str:
+    """Return an interval as people read it: mean (low to high)."""
     if interval is None or interval.num_items == 0:
         return "-"
     return f"{interval.mean:.2f} ({interval.low:.2f} to {interval.high:.2f})"

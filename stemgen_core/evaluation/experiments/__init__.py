@@ -1,0 +1,1 @@
+"""Experiments: a model and a corpus in, tables out. Each can be run alone."""

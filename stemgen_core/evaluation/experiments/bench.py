@@ -1,0 +1,139 @@
+"""What every experiment works with: the model, the corpus, the classifiers, and how much of everything."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stemgen_core.corpus.storage import Corpus, CorpusPiece
+from stemgen_core.errors import InvalidRequestError
+from stemgen_core.evaluation.classifier import StemClassifier
+from stemgen_core.evaluation.obedience import LabelOf, corpus_stems, genre_of, instrument_of, train_on_corpus
+from stemgen_core.generator import StemGenerator
+from stemgen_core.sampling.settings import SamplingSettings
+
+LABELS: dict[str, LabelOf] = {"instrument": instrument_of, "genre": genre_of}
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many of everything; more is surer and slower.
+
+    Attributes:
+        items: held-out windows to generate for.
+        swaps: of these, how many are made again with another context.
+        varied: of these, how many are made twice more with other seeds.
+        layerings: pieces that are built up over four turns.
+        per_setting: windows per line of the table of settings.
+        judged: true pairs that a listening score must tell from near misses.
+        requests: windows that are asked for a drawn genre or category.
+        classifier_pieces: pieces that a classifier learns from.
+        clip_seeds: variations per clip and instrument.
+    """
+
+    items: int
+    swaps: int
+    varied: int
+    layerings: int
+    per_setting: int
+    judged: int
+    requests: int
+    classifier_pieces: int
+    clip_seeds: int
+
+
+SIZES = {
+    "quick": Size(24, 12, 4, 4, 6, 16, 12, 150, 1),
+    "usual": Size(60, 36, 8, 10, 14, 40, 36, 300, 2),
+    "full": Size(200, 120, 24, 40, 40, 150, 120, 1000, 4),
+}
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """Where everything is; a process can be told it in a few bytes.
+
+    Attributes:
+        bundle: folder of the model.
+        corpus: folder of the corpus.
+        out: folder for results and classifiers.
+        contexts: folder of clips to start from; None without.
+        settings: how to decode.
+        size: how many of everything.
+        window_s: length of windows, seconds.
+        seed: of windows and variations.
+    """
+
+    bundle: Path
+    corpus: Path
+    out: Path
+    contexts: Path | None
+    settings: SamplingSettings
+    size: Size
+    window_s: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An opened plan.
+
+    Attributes:
+        plan: what was asked for.
+        generator: the model.
+        corpus: the corpus.
+    """
+
+    plan: BenchPlan
+    generator: StemGenerator
+    corpus: Corpus
+
+    @classmethod
+    def open(cls, plan: BenchPlan) -> "Bench":
+        """Load model and corpus.
+
+        Raises:
+            CheckpointError: if the model can't be loaded.
+            InvalidRequestError: if the folder is no corpus.
+        """
+        return cls(plan, StemGenerator.load(plan.bundle), Corpus.open(plan.corpus))
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """Names of the instruments that the model plays."""
+        return tuple(instrument.name for instrument in self.generator.instruments)
+
+    @functools.cached_property
+    def held_out(self) -> list[CorpusPiece]:
+        """Pieces that no training saw."""
+        return self.corpus.pieces("heldout")
+
+    def training_pieces(self, count: int) -> list[CorpusPiece]:
+        """Return about `count` pieces of the training split, spread over it."""
+        pieces = self.corpus.pieces("train")
+        return pieces[:: max(1, len(pieces) // count)][:count]
+
+    def classifier(self, label: str, label_of: LabelOf | None = None, report: Report | None = None) -> StemClassifier:
+        """Return the classifier of a label, made if it isn't there yet (20 s of one core per 300 pieces).
+
+        Args:
+            label: a key of `LABELS`, or a name of the caller's with `label_of`.
+            label_of: what a stem of the corpus is; None where no label is known.
+            report: called with the pieces heard and wanted.
+
+        Raises:
+            InvalidRequestError: if there is no such label, or the corpus is too small.
+        """
+        path = self.plan.out / f"classifier-{label}.safetensors"
+        if path.is_file():
+            return StemClassifier.load(path)
+        if label_of is None and label not in LABELS:
+            raise InvalidRequestError(f"There is no label called {label!r}. Choose one of: {', '.join(LABELS)}.")
+        chosen = label_of or LABELS[label]
+        known = corpus_stems(self.training_pieces(self.plan.size.classifier_pieces), chosen, report_progress=report)
+        made = train_on_corpus(known, corpus_stems(self.held_out[:60], chosen), seed=self.plan.seed)
+        part = path.with_suffix(".part")
+        made.save(part)
+        part.rename(path)
+        return made

@@ -1,0 +1,149 @@
+"""The paper's tables 1 and 2, computed for our model: guidance, causal bias, and the number of steps."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stemgen_core.audio import mix_waveforms, to_mono
+from stemgen_core.evaluation import descriptors, obedience
+from stemgen_core.evaluation.controls import Interval, mean_interval
+from stemgen_core.evaluation.experiments.bench import Bench, Report
+from stemgen_core.evaluation.experiments.populations import Populations
+from stemgen_core.evaluation.hearing import Heard, hear
+from stemgen_core.evaluation.held_out import held_out_windows
+from stemgen_core.evaluation.items import EvaluationItem
+from stemgen_core.evaluation.report import score_pair
+from stemgen_core.evaluation.tables import Cell, Table
+from stemgen_core.evaluation.timbre import segment_features
+from stemgen_core.generator import GenerationRequest
+from stemgen_core.sampling.settings import SamplingSettings
+
+SCORES = ("beat_f1", "onset_agreement", "chroma_contrast", "chord_tone_share")
+CAUSAL_BIASES = (0.0, 0.1, 0.2, 0.5)
+STEPS = ((4, 2, 1), (8, 4, 2), (16, 8, 4), (32, 16, 8))
+_PAPER_SCALE = 3.0
+
+
+def variants(settings: SamplingSettings) -> dict[str, dict[str, SamplingSettings]]:
+    """Return the settings of each line, by table; a setting that two tables share is generated once.
+
+    Guidance is taken at the strength of the given settings (at least 1.5), and in the paper's own form and strength.
+    """
+    context = max(1.5, settings.context_guidance_scale)
+    instrument = max(1.5, settings.instrument_guidance_scale)
+    off = replace(settings, context_guidance_scale=1.0, instrument_guidance_scale=1.0)
+    paper = replace(
+        settings,
+        context_guidance_scale=_PAPER_SCALE,
+        instrument_guidance_scale=_PAPER_SCALE,
+        has_joint_guidance=False,
+    )
+    return {
+        "guidance": {
+            "off": off,
+            f"instrument ({instrument:g})": replace(off, instrument_guidance_scale=instrument),
+            f"context ({context:g})": replace(off, context_guidance_scale=context),
+            "both": replace(off, context_guidance_scale=context, instrument_guidance_scale=instrument),
+            "both, eq. 3 (3)": paper,
+        },
+        "causal_bias": {f"w_s = {bias:g}": replace(settings, causal_bias=bias) for bias in CAUSAL_BIASES},
+        "steps": {", ".join(map(str, steps)): replace(settings, num_steps=steps) for steps in STEPS},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What was measured with one setting; for random and true stems the same, without seconds."""
+
+    mirdd: Interval
+    frechet: Interval | None
+    scores: dict[str, Interval]
+    obeyed: Interval | None
+    seconds: float | None
+
+
+def run(bench: Bench, report: Report) -> list[Table]:
+    """Generate for the same windows with every setting."""
+    plan = bench.plan
+    count = plan.size.per_setting
+    windows = list(
+        held_out_windows(bench.held_out, bench.offered, num_items=count, window_s=plan.window_s, seed=plan.seed + 1)
+    )
+    heard = [hear(item.context) for item in windows]
+    populations = Populations.of_bench(bench, max(count, plan.size.items // 2))
+    tables = variants(plan.settings)
+    distinct = list(dict.fromkeys(settings for lines in tables.values() for settings in lines.values()))
+    measured: dict[SamplingSettings, _Line] = {}
+    for number, settings in enumerate(distinct):
+        measured[settings] = _measure(bench, windows, heard, populations, settings)
+        report(number + 1, len(distinct))
+    true = _judge(windows, heard, windows, populations)
+    random = _judge(windows, heard, [*windows[1:], windows[0]], populations)
+    return [_table(name, lines, measured, (random, true), count) for name, lines in tables.items()]
+
+
+def _measure(
+    bench: Bench,
+    windows: Sequence[EvaluationItem],
+    heard: Sequence[Heard],
+    populations: Populations,
+    settings: SamplingSettings,
+) -> _Line:
+    made, started = [], time.monotonic()
+    for item in windows:
+        result = bench.generator.generate(item.context, GenerationRequest(item.instrument, item.seed, settings))
+        made.append(replace(item, true_stem=to_mono(result.stem), true_notes=result.notes))
+    seconds = (time.monotonic() - started) / len(windows)
+    line = _judge(windows, heard, made, populations)
+    stems = [item.true_stem for item in made]
+    obeyed = obedience.evaluate(bench.classifier("instrument"), stems, [item.instrument for item in made])["obeyed"]
+    frechet = populations.frechet_of_classifier([segment_features(stem) for stem in stems])
+    return replace(line, seconds=seconds, obeyed=mean_interval(obeyed), frechet=frechet)
+
+
+def _judge(
+    windows: Sequence[EvaluationItem],
+    heard: Sequence[Heard],
+    stems: Sequence[EvaluationItem],
+    populations: Populations,
+) -> _Line:
+    """Measure contexts with the (true) stems of other items; what can't be measured on a stem is left out."""
+    found: dict[str, list[float]] = {name: [] for name in SCORES}
+    mixes = []
+    for item, context, other in zip(windows, heard, stems, strict=True):
+        scores = score_pair(context, hear(other.true_stem), other.instrument, item.facts, other.true_notes)
+        for name in SCORES:
+            value = scores[name]
+            found[name].append(np.nan if value is None else value)
+        mixes.append(descriptors.describe(mix_waveforms([item.context, other.true_stem])))
+    intervals = {name: mean_interval(np.array(values)) for name, values in found.items()}
+    return _Line(populations.mirdd(mixes), None, intervals, None, None)
+
+
+def _table(
+    name: str,
+    lines: dict[str, SamplingSettings],
+    measured: dict[SamplingSettings, _Line],
+    controls: tuple[_Line, _Line],
+    count: int,
+) -> Table:
+    titles = {"guidance": "Guidance", "causal_bias": "Causal bias", "steps": "Decoding steps per level"}
+    rows = [_row("random pairs", controls[0])]
+    rows += [_row(label, measured[settings]) for label, settings in lines.items()]
+    rows.append(_row("true pairs", controls[1]))
+    return Table(
+        name,
+        titles[name],
+        f"The same {count} windows and seeds on every line; all else as in the preset. Frechet: stems, classifier's"
+        " layer; mirdd: mixes (both lower is nearer, comparable within this table). Few windows: differences within the"
+        " intervals are chance.",
+        (titles[name].lower(), "Frechet", "mirdd", *SCORES, "instrument obeyed", "s per stem"),
+        tuple(rows),
+    )
+
+
+def _row(label: str, line: _Line) -> tuple[Cell, ...]:
+    scores = (line.scores[name] for name in SCORES)
+    return (label, line.frechet, line.mirdd, *scores, line.obeyed, line.seconds)
