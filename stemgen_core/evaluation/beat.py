@@ -9,7 +9,7 @@ import numpy as np
 
 from stemgen_core.analysis.fit import compare_onsets
 from stemgen_core.analysis.onset import OnsetEnvelope, pick_onsets
-from stemgen_core.analysis.tempo import estimate_bpm, track_beats
+from stemgen_core.analysis.tempo import estimate_bpm, tempo_agreement, track_beats
 from stemgen_core.evaluation.reference import load_mir_eval
 
 BEAT_WINDOW_S = 0.07
@@ -47,7 +47,7 @@ def beat_f1(reference_s: np.ndarray, estimated_s: np.ndarray) -> float:
     return float(load_mir_eval().beat.f_measure(reference_s, estimated_s, f_measure_threshold=BEAT_WINDOW_S))
 
 
-def tempo_agreement(reference_bpm: float, estimated_bpm: float) -> float:
+def same_tempo(reference_bpm: float, estimated_bpm: float) -> float:
     """Return 1 where two tempos are the same or one counts every second or third beat of the other, else 0.
 
     Raises:
@@ -101,8 +101,8 @@ def evaluate(
         known_beats_s: the piece's own beats where they are known; they replace those tracked in the context.
 
     Returns:
-        `beat_f1` (0..1), `tempo_agreement` (0 or 1), `onset_agreement` (0..1), `late_ms` (0..120, absolute),
-        `grid_agreement` (<= 1); None where there was too little to measure.
+        `beat_f1` (0..1), `same_tempo` (0 or 1), `tempo_agreement` (0..1), `onset_agreement` (0..1), `late_ms`
+        (0..120, absolute), `grid_agreement` (<= 1); None where there was too little to measure.
     """
     context_bpm, stem_bpm = estimate_bpm(context)[0], estimate_bpm(stem)[0]
     tempo_bpm = context_bpm
@@ -110,16 +110,17 @@ def evaluate(
         tempo_bpm = 60 / float(np.median(np.diff(known_beats_s)))
     onsets_s = pick_onsets(stem)
     offset_ms, agreement = compare_onsets(context, stem)
-    f1 = same_tempo = None
+    f1 = is_same = None
     if len(onsets_s) >= _MIN_ONSETS and stem_bpm is not None:
-        same_tempo = None if tempo_bpm is None else tempo_agreement(tempo_bpm, stem_bpm)
+        is_same = None if tempo_bpm is None else same_tempo(tempo_bpm, stem_bpm)
         reference_s = known_beats_s
         if reference_s is None and context_bpm is not None:
             reference_s = track_beats(context, context_bpm)
         f1 = None if reference_s is None else beat_f1(reference_s, track_beats(stem, stem_bpm))
     return {
         "beat_f1": f1,
-        "tempo_agreement": same_tempo,
+        "same_tempo": is_same,
+        "tempo_agreement": tempo_agreement(context, stem),
         "onset_agreement": agreement,
         "late_ms": None if offset_ms is None else abs(offset_ms),
         "grid_agreement": None if known_beats_s is None else grid_agreement(onsets_s, known_beats_s),

@@ -25,7 +25,7 @@ from stemgen_core.types import Waveform
 
 # Scores of the pairing, which random pairs set the floor of; the others judge the stem itself.
 PAIR_SCORES = (
-    "beat_f1", "tempo_agreement", "onset_agreement", "late_ms", "grid_agreement",
+    "beat_f1", "same_tempo", "tempo_agreement", "onset_agreement", "late_ms", "grid_agreement",
     "chroma_contrast", "key_score", "chord_agreement", "chord_energy", "chord_tone_share", "root_share",
 )  # fmt: skip
 NOTE_SCORES = ("chord_tone_share", "root_share")

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stemgen_core.codec.protocol import DecodedStem
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation.classifier import StemClassifier
+from stemgen_core.evaluation.near_misses import Candidate
 from stemgen_core.evaluation.obedience import LabelOf, corpus_stems, genre_of, instrument_of, train_on_corpus
 from stemgen_core.generator import StemGenerator
 from stemgen_core.sampling.settings import SamplingSettings
+from stemgen_core.types import Waveform
 
 LABELS: dict[str, LabelOf] = {"instrument": instrument_of, "genre": genre_of}
 Report = Callable[[int, int], None]
@@ -113,6 +116,11 @@ class Bench:
         """Return about `count` pieces of the training split, spread over it."""
         pieces = self.corpus.pieces("train")
         return pieces[:: max(1, len(pieces) // count)][:count]
+
+    def listening_score(self, context: Waveform, stem: Candidate) -> float | None:
+        """Return the model's own score of a pair, the one that orders variations."""
+        decoded = DecodedStem(stem.audio, stem.notes)
+        return self.generator.score_stem(context, decoded, stem.instrument)
 
     def classifier(self, label: str, label_of: LabelOf | None = None, report: Report | None = None) -> StemClassifier:
         """Return the classifier of a label, made if it isn't there yet (20 s of one core per 300 pieces).

@@ -26,7 +26,7 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff")
 FOR_DRUMS, FOR_PITCHED = ("bass", "piano", "guitar"), ("drums", "bass", "piano")
 LAYERS_ON_DRUMS = ("bass", "piano", "guitar", "ensemble")
 LAYERS_ON_PITCHED = ("drums", "bass", "piano", "guitar")
-SCORES = ("beat_f1", "tempo_agreement", "onset_agreement", "late_ms", "chroma_contrast", "key_score", "chord_agreement")
+SCORES = ("beat_f1", "same_tempo", "onset_agreement", "late_ms", "chroma_contrast", "key_score", "chord_agreement")
 
 
 @dataclass(frozen=True, slots=True)
