@@ -165,6 +165,24 @@ class StemGenerator:
             listening_score=self._listening_score(heard, codes, conditions, instrument),
         )
 
+    def score_stem(self, context: Waveform, stem: DecodedStem, instrument_name: str) -> float:
+        """Return the listening score of any stem, also of one that this model did not make.
+
+        Args:
+            context: what the stem is supposed to follow.
+            stem: of the context's length; with notes where the family needs them.
+            instrument_name: what plays.
+
+        Raises:
+            AudioFormatError: if the context is empty, too short, too long, silent or not finite.
+            InvalidRequestError: if the instrument is none of the model's, or the family needs notes and there are none.
+        """
+        instrument = self._check_request(GenerationRequest(instrument_name, seed=0))
+        check_context(context)
+        heard = self._hear(context)
+        codes = self._target_codec.encode_stem(stem, instrument, heard.shape[-1])[None]
+        return self._listening_score(heard, codes, {"instrument": torch.tensor([instrument.index])}, instrument)
+
     @property
     def _window_s(self) -> float:
         return self._bundle.manifest.window_frames / self._target_codec.spec.frame_rate_hz

@@ -45,13 +45,16 @@ def audio_player(source: str, caption: str) -> str:
     )
 
 
-def write_listenable(path: Path, samples: npt.NDArray[np.float32], sample_rate_hz: int) -> None:
+def write_listenable(
+    path: Path, samples: npt.NDArray[np.float32], sample_rate_hz: int, *, compression: float | None = None
+) -> None:
     """Write audio small enough for a page: MP3, about 8 kB a second, which every browser plays.
 
     Args:
         path: ends in `.mp3`.
         samples: float32 [L] or [C, L], full scale is +-1.0.
         sample_rate_hz: audio samples per second.
+        compression: 0 (best) to 1 (smallest); None for the encoder's own choice.
 
     Raises:
         ValueError: if `path` has another ending.
@@ -60,4 +63,5 @@ def write_listenable(path: Path, samples: npt.NDArray[np.float32], sample_rate_h
 
     if path.suffix != ".mp3":
         raise ValueError(f"path must end in .mp3, got {path.name!r}")
-    soundfile.write(path, np.clip(np.atleast_2d(samples).T, -1, 1), sample_rate_hz, format="MP3")
+    clipped = np.clip(np.atleast_2d(samples).T, -1, 1)
+    soundfile.write(path, clipped, sample_rate_hz, format="MP3", compression_level=compression)

@@ -22,6 +22,7 @@ from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.types import Waveform
 
 PAGE_RATE_HZ = 24_000  # enough to judge by, at half the bytes
+_COMPRESSION = 0.8  # about 6 kB a second
 _WINDOW_S = 10.0
 _NUM_VARIATIONS = 2  # of the first turn on a clip
 
@@ -42,7 +43,7 @@ class ExamplesPage:
     generator: StemGenerator
     settings: SamplingSettings
     seed: int = 1
-    report: Callable[[], None] = lambda: None
+    report: Callable[[], object] = lambda: None
     _parts: list[str] = field(default_factory=list, init=False)
 
     def add_heading(self, title: str, text: str) -> None:
@@ -69,7 +70,8 @@ class ExamplesPage:
         """Add a clip that is built upon turn by turn; each turn hears the mix of all before."""
         layers = LAYERS_ON_PITCHED if clip.is_pitched else LAYERS_ON_DRUMS
         offered = {instrument.name for instrument in self.generator.instruments}
-        mix, context_file = clip.audio, f"{clip.name}-start.mp3"
+        mix = kept = clip.audio
+        context_file = f"{clip.name}-start.mp3"
         self._write_sound(context_file, mix)
         self._parts.append(f'<div class="sounds">{audio_player(context_file, f"{clip.name}: the start")}</div>')
         for turn, instrument in enumerate([name for name in layers if name in offered][:3], start=1):
@@ -120,7 +122,8 @@ class ExamplesPage:
         self.folder.mkdir(parents=True, exist_ok=True)
         samples = resample(to_mono(waveform), PAGE_RATE_HZ).samples.numpy()
         peak = float(np.abs(samples).max(initial=0.0))
-        write_listenable(self.folder / file, samples / max(1.0, peak), PAGE_RATE_HZ)
+        quiet = (samples / max(1.0, peak)).astype(np.float32)
+        write_listenable(self.folder / file, quiet, PAGE_RATE_HZ, compression=_COMPRESSION)
 
     def _picture(self, name: str, result: GenerationResult, instrument: str, beats_s: Sequence[float]) -> str:
         """Return a piano roll where there are notes, else a spectrogram."""

@@ -108,15 +108,15 @@ def transposed(stem: Candidate, semitones: int) -> Candidate:
         MissingDependencyError: if pedalboard is not installed.
     """
     try:
-        import pedalboard
+        from pedalboard import PitchShift
     except ImportError as error:
         raise MissingDependencyError(
             "Transposing audio needs pedalboard. Install it with `pip install -r requirements-dev.txt`."
         ) from error
-    board = pedalboard.Pedalboard([pedalboard.PitchShift(semitones=semitones)])
+    shift = PitchShift(semitones=semitones)
     length = stem.audio.num_audio_samples
     # The stretcher answers late by less than it is padded with; what is too much at the end is cut off.
-    samples = board(stem.audio.samples.numpy(), stem.audio.sample_rate_hz)[:, :length]
+    samples = shift(stem.audio.samples.numpy(), stem.audio.sample_rate_hz)[:, :length]
     samples = np.pad(samples, ((0, 0), (0, length - samples.shape[1])))
     moved = tuple(
         replace(note, pitch=note.pitch + semitones if 0 <= note.pitch + semitones <= 127 else note.pitch)

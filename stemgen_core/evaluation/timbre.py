@@ -75,7 +75,7 @@ def log_mel(waveform: Waveform) -> np.ndarray:
     window_length = 2 * round(rate_hz * _WINDOW_S / 2)
     magnitudes = magnitude_frames(samples, window_length, max(1, round(rate_hz * _HOP_S)))
     power = np.square(magnitudes) @ _mel_bands(magnitudes.shape[1], rate_hz / window_length).T
-    return (10 * np.log10(power + 1e-10)).astype(np.float32)
+    return (10 * np.log10(power + 1e-13)).astype(np.float32)
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,7 @@
 """What the stems of a corpus are asked for by in training: the fields, and the values of a stem."""
 
 from stemgen_core.conditioning import ConditionField
-from stemgen_core.corpus import melody
+from stemgen_core.corpus.categories import stem_category
 from stemgen_core.corpus.genre_table import GENRES
 from stemgen_core.corpus.piece import Piece, StemScore
 from stemgen_core.instruments import INSTRUMENTS, STEM_CATEGORIES, find_instrument
@@ -13,18 +13,6 @@ STEM_CATEGORY_FIELD = ConditionField("stem_category", len(STEM_CATEGORIES))
 FIELDS = (INSTRUMENT_FIELD, GENRE_FIELD, STEM_CATEGORY_FIELD)
 
 _GENRE_NAMES = tuple(GENRES)
-
-
-def stem_category(stem: StemScore) -> str:
-    """Return what a stem does in the music: a name of `STEM_CATEGORIES`.
-
-    Source: StemGen (arXiv:2312.08723), the `mingus` model is asked for stems by genre and stem category.
-    """
-    if stem.instrument in ("drums", "percussive"):
-        return "percussive"
-    if stem.instrument == "bass":
-        return "bass"
-    return "melodic" if stem.style in melody.STYLES else "harmonic"
 
 
 def conditions_of(piece: Piece, stem: StemScore) -> dict[str, int]:

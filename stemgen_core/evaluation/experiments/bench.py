@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stemgen_core.codec.protocol import DecodedStem
+from stemgen_core.corpus.categories import stem_category
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation.classifier import StemClassifier
@@ -15,7 +16,11 @@ from stemgen_core.generator import StemGenerator
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.types import Waveform
 
-LABELS: dict[str, LabelOf] = {"instrument": instrument_of, "genre": genre_of}
+LABELS: dict[str, LabelOf] = {
+    "instrument": instrument_of,
+    "genre": genre_of,
+    "stem_category": lambda _piece, stem: stem_category(stem),
+}
 Report = Callable[[int, int], None]
 
 
@@ -100,7 +105,8 @@ class Bench:
             CheckpointError: if the model can't be loaded.
             InvalidRequestError: if the folder is no corpus.
         """
-        return cls(plan, StemGenerator.load(plan.bundle), Corpus.open(plan.corpus))
+        corpus = Corpus.open(plan.corpus)
+        return cls(plan, StemGenerator.load(plan.bundle), corpus)
 
     @property
     def offered(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from stemgen_core.checkpoint import read_manifest
+from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation.experiments import clips, held_out_tables, judging, layering, requests, settings_tables
 from stemgen_core.evaluation.experiments.bench import Bench, BenchPlan, Report
@@ -63,6 +64,7 @@ def run_experiments(
             if unknown
             else f"At least one process is needed, got {num_processes}."
         )
+    Corpus.open(plan.corpus)  # nothing is written where there is nothing to measure with
     plan.out.mkdir(parents=True, exist_ok=True)
     told = report or (lambda _name, _done, _total: None)
     if any(name in _NEED_CLASSIFIER for name in names):

@@ -10,13 +10,14 @@ from stemgen_core.checkpoint import read_manifest
 from stemgen_core.cli import generate, main
 from stemgen_core.cli.main import build_parser
 from stemgen_core.cli.options import read_sampling
+from stemgen_core.evaluation import obedience
 from stemgen_core.sampling.settings import PRESETS
 from stemgen_core.training import lm
 from tests.core.tiny_models import OFFERED, write_score_bundle
 from tests.core.toy_corpus import write_toy_corpus
 
 GENERATE = ["generate", "a.wav", "--instrument", "bass", "--out", "b"]
-COMMANDS = ["generate", "instruments", "info", "synthesize", "train codec", "train lm", "evaluate"]
+COMMANDS = ["generate", "instruments", "info", "synthesize", "train codec", "train lm", "evaluate", "examples"]
 
 
 @pytest.fixture(scope="module")
@@ -171,16 +172,36 @@ def test_lm_trains_and_writes_a_bundle_that_plays(
 
 
 @pytest.mark.slow
-def test_evaluate_writes_the_table(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    corpus = write_toy_corpus(tmp_path / "corpus", num_training=1, num_held_out=3)
+def test_evaluate_writes_results_and_prints_the_tables(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(obedience, "MIN_STEMS_PER_LABEL", 3)
+    corpus = write_toy_corpus(tmp_path / "corpus", num_training=12, num_held_out=3)
     command = ["evaluate", str(corpus.folder), "--model", str(bundle), "--out", str(tmp_path / "out")]
+    options = ["--experiments", "held-out", "--items", "3", "--seconds", "3", "--preset", "fast", "--steps", "2,1"]
 
-    assert main([*command, "--items", "6", "--seconds", "3", "--preset", "fast", "--steps", "2,1"]) == 0
+    assert main([*command, *options, "--quick", "--tables", str(tmp_path / "TABLES.md")]) == 0
 
-    record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    record = json.loads((tmp_path / "out" / "held-out.json").read_text())
     assert record["model_id"] == read_manifest(bundle).model_id
-    assert record["num_items"] == 6
+    assert record["size"]["items"] == record["size"]["swaps"] == 3
     assert record["settings"]["num_steps"] == [2, 1]
-    markdown = (tmp_path / "out" / "evaluation.md").read_text()
+    markdown = (tmp_path / "TABLES.md").read_text()
     assert markdown.strip() in capsys.readouterr().out
     assert "| beat_f1 |" in markdown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "c", "--out", "o", "--items", "1"], "needs 2 items or more, got 1"),
+        (["examples", "o"], "Name a corpus with --corpus, a folder of clips with --contexts"),
+    ],
+    ids=["evaluate", "examples"],
+)
+def test_what_cannot_be_measured_or_shown_is_told(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+
+    assert message in capsys.readouterr().err

@@ -4,10 +4,11 @@ import pytest
 
 from stemgen_core.corpus import comping, melody
 from stemgen_core.corpus.arrangement import compose_piece
+from stemgen_core.corpus.categories import stem_category
 from stemgen_core.corpus.genre_table import GENRES
 from stemgen_core.corpus.piece import StemScore
 from stemgen_core.instruments import INSTRUMENTS, STEM_CATEGORIES
-from stemgen_core.training.conditions import FIELDS, GENRE_FIELD, conditions_of, stem_category
+from stemgen_core.training.conditions import FIELDS, GENRE_FIELD, conditions_of
 
 
 @pytest.mark.parametrize(

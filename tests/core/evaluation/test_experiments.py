@@ -1,0 +1,195 @@
+"""Experiments end to end with an untrained model: every table is made, saved, and put on one page."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stemgen_core.audio import write_wav
+from stemgen_core.corpus.storage import Corpus
+from stemgen_core.errors import InvalidRequestError
+from stemgen_core.evaluation import obedience
+from stemgen_core.evaluation.controls import Interval
+from stemgen_core.evaluation.experiments import clips, judging, layering, running, settings_tables
+from stemgen_core.evaluation.experiments.bench import SIZES, Bench, BenchPlan, Size
+from stemgen_core.evaluation.experiments.running import EXPERIMENTS, run_experiments, write_page
+from stemgen_core.evaluation.tables import Table, table_from_json
+from stemgen_core.sampling.settings import PRESETS, SamplingSettings
+from stemgen_core.types import Waveform
+from tests.core.listening_sounds import RATE_HZ, hits, plucks, random_piece, waveform
+from tests.core.tiny_models import write_score_bundle
+from tests.core.toy_corpus import write_toy_corpus
+
+TINY = Size(
+    items=3, swaps=2, varied=1, layerings=2, per_setting=2, judged=3, requests=2, classifier_pieces=20, clip_seeds=1
+)
+SETTINGS = replace(PRESETS["fast"], num_steps=(2, 1))
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> BenchPlan:
+    folder = tmp_path_factory.mktemp("bench")
+    write_score_bundle(folder / "bundle", window_frames=50)
+    write_toy_corpus(folder / "corpus", num_training=19, num_held_out=3)
+    (folder / "clips").mkdir()
+    context, _, _ = random_piece(3, 4.0)
+    write_wav(folder / "clips" / "chords.wav", waveform(context))
+    write_wav(folder / "clips" / "beat.wav", waveform(hits(list(np.arange(0.1, 4, 0.5)), 4.0)))
+    return BenchPlan(folder / "bundle", folder / "corpus", folder / "out", folder / "clips", SETTINGS, TINY, 3.0, 1)
+
+
+def test_sizes_grow() -> None:
+    for small, large in (("quick", "usual"), ("usual", "full")):
+        pairs = [(getattr(SIZES[small], name), getattr(SIZES[large], name)) for name in Size.__slots__]
+        assert all(first < second for first, second in pairs)
+
+
+def test_a_table_comes_back_from_json_as_it_was() -> None:
+    nothing = Interval(float("nan"), float("nan"), float("nan"), 0)
+    table = Table("a", "A", "note", ("x", "y", "z"), (("one", Interval(0.5, 0.25, 0.75, 4), None), (2, nothing, 0.25)))
+
+    again = table_from_json(json.loads(json.dumps(table.to_json(), allow_nan=False)))
+
+    assert again.to_markdown() == table.to_markdown()
+    assert "| one | 0.50 (0.25 to 0.75) | - |" in table.to_markdown()
+    assert "| 2 | - | 0.25 |" in table.to_markdown()
+    with pytest.raises(ValueError, match="has 3 columns, got a row of 1"):
+        replace(table, rows=(("one",),))
+
+
+def test_unknown_experiments_are_told(plan: BenchPlan) -> None:
+    with pytest.raises(
+        InvalidRequestError, match=r"no experiment called 'listening'\. Choose among: held-out, layering"
+    ):
+        run_experiments(plan, ["listening"])
+    with pytest.raises(InvalidRequestError, match="At least one process"):
+        run_experiments(plan, ["clips"], num_processes=0)
+    with pytest.raises(InvalidRequestError, match="--contexts"):
+        run_experiments(replace(plan, contexts=None), ["clips"])
+    with pytest.raises(InvalidRequestError, match="holds no results of other"):
+        write_page(plan.out, "other", plan.out / "tables.md")
+
+
+@pytest.mark.slow
+def test_every_experiment_leaves_its_tables_on_one_page(plan: BenchPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layering, "NUM_TURNS", 2)
+    monkeypatch.setattr(obedience, "MIN_STEMS_PER_LABEL", 3)
+    told: set[str] = set()
+
+    tables = run_experiments(plan, list(EXPERIMENTS), report=lambda name, _done, _total: told.add(name))
+
+    names = [table.name for table in tables]
+    assert names == [
+        *("listening", "obedience", "swap", "diversity", "populations"),
+        *("layering", "layering_level"),
+        *("clips", "clip_stems", "clip_layers"),
+        *("guidance", "causal_bias", "steps"),
+        *("requests", "judging"),
+    ]
+    assert told >= {"classifier", "held-out", "layering", "clips", "settings"}
+    model_id = Bench.open(plan).generator.model_id
+    page = write_page(plan.out, model_id, plan.out / "tables.md")
+    assert page.count("\n### ") == len(names)
+    assert running.machine() in page
+    assert "nan" not in page
+    obeyed = next(table for table in tables if table.name == "obedience")
+    assert obeyed.rows[0][0] == "all"
+    assert {row[0] for row in next(t for t in tables if t.name == "judging").rows} == {
+        "fit (agreements on audio)",
+        "listening score (the model's)",
+    }
+
+
+def test_results_of_another_model_are_left_out(plan: BenchPlan, tmp_path: Path) -> None:
+    record = {"model_id": "old", "tables": [Table("a", "A", "", ("x",), ((1,),)).to_json()]}
+    (tmp_path / "clips.json").write_text(json.dumps(record))
+
+    assert running.read_tables(tmp_path, "new") == []
+    assert [table.name for table in running.read_tables(tmp_path, "old")] == ["a"]
+
+
+def test_settings_vary_one_thing_at_a_time() -> None:
+    settings = SamplingSettings(context_guidance_scale=2.0)
+
+    tables = settings_tables.variants(settings)
+
+    scales = [
+        (line.context_guidance_scale, line.instrument_guidance_scale, line.has_joint_guidance)
+        for line in tables["guidance"].values()
+    ]
+    assert scales == [(1, 1, True), (1, 1.5, True), (2, 1, True), (2, 1.5, True), (3, 3, False)]
+    assert [line.causal_bias for line in tables["causal_bias"].values()] == [0, 0.1, 0.2, 0.5]
+    assert {replace(line, causal_bias=0.1) for line in tables["causal_bias"].values()} == {settings}
+    assert {replace(line, num_steps=settings.num_steps) for line in tables["steps"].values()} == {settings}
+
+
+def test_layering_begins_with_one_stem_and_follows_the_piece(plan: BenchPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layering, "NUM_TURNS", 2)
+    entry = Corpus.open(plan.corpus).pieces("heldout")[0]
+    offered = ("bass", "piano", "drums")
+
+    start = layering.draw_start(entry, offered, 3.0, seed=1)
+
+    assert start is not None
+    assert len(set(start.instruments)) == len(start.true_stems) == len(start.true_notes) == 2
+    assert set(start.instruments) < set(offered)
+    assert layering.draw_start(entry, ("bass",), 3.0, seed=1) is None
+
+
+def test_layering_hears_the_mix_of_all_turns_before(plan: BenchPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layering, "NUM_TURNS", 2)
+    bench = Bench.open(plan)
+    heard: list[Waveform] = []
+    stems: list[Waveform] = []
+    generate = bench.generator.generate
+
+    def listen(context: Waveform, request: object) -> object:
+        heard.append(context)
+        result = generate(context, request)  # pyright: ignore[reportArgumentType]
+        stems.append(result.stem)
+        return result
+
+    monkeypatch.setattr(bench.generator, "generate", listen)
+    start = layering.draw_start(bench.held_out[0], bench.offered, 3.0, seed=1)
+    assert start is not None
+
+    turns = layering.build_up(bench, start)
+
+    assert len(turns) == 2
+    assert torch.equal(heard[0].samples, start.start.samples)
+    expected = start.start.samples + stems[0].samples.mean(0, keepdim=True)
+    torch.testing.assert_close(heard[1].samples, expected)
+
+
+def test_near_misses_of_a_case_are_what_they_say(plan: BenchPlan) -> None:
+    pieces = Corpus.open(plan.corpus).pieces("heldout")
+    rng = np.random.default_rng(0)
+    drawn = [judging.draw_case(entry, ("bass", "piano", "drums"), 3.0, rng) for entry in pieces]
+    cases = [case for case in drawn if case is not None]
+
+    misses = judging.near_misses(cases, seed=0)
+
+    assert len(cases) == 3
+    for number, case in enumerate(cases):
+        other, elsewhere, late, high = (misses[kind][number] for kind in judging.KINDS)
+        assert other is not None
+        assert other.notes != case.true.notes
+        assert elsewhere is None or elsewhere.instrument == case.true.instrument
+        assert late is not None
+        assert {note.pitch for note in late.notes} == {note.pitch for note in case.true.notes}
+        assert (high is None) == (case.true.instrument == "drums")
+
+
+def test_clips_are_told_apart_by_pitch_and_cut_to_each_other(plan: BenchPlan, tmp_path: Path) -> None:
+    assert plan.contexts is not None
+    beat, chords = clips.read_clips(plan.contexts)
+
+    assert (beat.name, beat.is_pitched, chords.name, chords.is_pitched) == ("beat", False, "chords", True)
+    short = waveform(plucks([(0.1, 60)], 1.0))
+    assert clips.fit_length(short, chords.audio).samples.shape == chords.audio.samples.shape
+    assert clips.fit_length(chords.audio, short).num_audio_samples == RATE_HZ
+    with pytest.raises(InvalidRequestError, match="There is no audio file in"):
+        clips.read_clips(tmp_path)

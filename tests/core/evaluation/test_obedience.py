@@ -1,0 +1,181 @@
+"""What kind of stem is heard: features, classifier, obedience. Empty, malformed, perfect, known values."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidRequestError
+from stemgen_core.evaluation import obedience, timbre
+from stemgen_core.evaluation.classifier import StemClassifier, train_classifier
+from stemgen_core.evaluation.obedience import LabelledStem
+from stemgen_core.types import Waveform
+from tests.core.listening_sounds import RATE_HZ, beat_times, hits, plucks, waveform
+from tests.core.toy_corpus import write_toy_corpus
+
+NO_SEGMENT = np.zeros((0, timbre.NUM_FEATURES), np.float32)
+
+
+def sound(kind: str, seed: int) -> Waveform:
+    rng = np.random.default_rng(seed)
+    times = beat_times(float(rng.uniform(90, 140)), 4.0)
+    if kind == "drums":
+        return waveform(hits(times, 4.0, seed))
+    low = 36 if kind == "bass" else 72
+    return waveform(plucks([(time_s, low + int(rng.integers(12))) for time_s in times], 4.0))
+
+
+@pytest.fixture(scope="module")
+def stems() -> list[LabelledStem]:
+    return [
+        LabelledStem(piece, kind, timbre.segment_features(sound(kind, 10 * piece + number)))
+        for piece in range(10)
+        for number in range(2)
+        for kind in ("bass", "drums", "bells")
+    ]
+
+
+@pytest.fixture(scope="module")
+def classifier(stems: list[LabelledStem]) -> StemClassifier:
+    return obedience.train_on_corpus(stems, stems[:6])
+
+
+# features -----------------------------------------------------------------------------------------------------------
+
+
+def test_silence_has_no_segment() -> None:
+    assert timbre.segment_features(waveform(np.zeros(RATE_HZ))).shape == (0, timbre.NUM_FEATURES)
+    with pytest.raises(AudioFormatError, match="no audio"):
+        timbre.segment_features(Waveform(torch.zeros(1, 0), RATE_HZ))
+
+
+@pytest.mark.parametrize("features", [np.zeros(320), np.zeros((2, 3)), np.full((1, timbre.NUM_FEATURES), np.nan)])
+def test_malformed_features_are_refused(features: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"shape \[N, 320\]|finite"):
+        timbre.validate(features)
+
+
+def test_gain_changes_nothing_and_tails_are_left_out() -> None:
+    loud = sound("bass", 1)
+    quiet = replace(loud, samples=0.1 * loud.samples)
+    with_tail = Waveform(torch.cat([loud.samples, torch.zeros(1, 4 * RATE_HZ)], 1), RATE_HZ)
+
+    np.testing.assert_allclose(timbre.segment_features(loud), timbre.segment_features(quiet), atol=0.02)
+    assert len(timbre.segment_features(loud)) == 2
+    assert len(timbre.segment_features(with_tail)) <= 4
+
+
+def test_a_sine_stands_in_the_band_of_its_frequency() -> None:
+    time_s = np.arange(2 * RATE_HZ) / RATE_HZ
+    bands = [
+        int(timbre.log_mel(waveform(np.sin(2 * np.pi * hz * time_s))).mean(axis=0).argmax()) for hz in (110, 880, 7040)
+    ]
+
+    assert bands == [1, 17, 54]  # by the formula of the scale: 65 equal steps from 40 Hz to 11 kHz
+
+
+# classifier ---------------------------------------------------------------------------------------------------------
+
+
+def test_stems_that_are_worlds_apart_are_told_apart(classifier: StemClassifier) -> None:
+    assert classifier.labels == ("bass", "bells", "drums")
+    assert obedience.accuracy(classifier, "known").mean == 1
+    assert obedience.accuracy(classifier, "unheard").num_items == 6
+    assert classifier.hear(sound("drums", 999)) == "drums"
+    assert classifier.hear(waveform(np.zeros(RATE_HZ))) is None
+
+
+def test_probabilities_sum_to_one_and_embeddings_are_one_row_per_segment(classifier: StemClassifier) -> None:
+    features = timbre.segment_features(sound("bass", 5))
+
+    assert classifier.probabilities(NO_SEGMENT) is None
+    assert sum((classifier.probabilities(features) or {}).values()) == pytest.approx(1)
+    assert classifier.embed(features).shape == (len(features), 64)
+
+
+def test_training_again_gives_the_same_classifier_and_leaves_the_global_seed_alone(stems: list[LabelledStem]) -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    features, labels = [stem.features for stem in stems], [stem.label for stem in stems]
+
+    torch.manual_seed(1)
+    first, again = (train_classifier(features, labels, seed=3) for _ in range(2))
+
+    assert torch.equal(torch.rand(1), expected)
+    assert first.probabilities(features[0]) == again.probabilities(features[0])
+
+
+def test_a_saved_classifier_hears_the_same(classifier: StemClassifier, tmp_path: Path) -> None:
+    classifier.save(tmp_path / "a" / "classifier.safetensors")
+
+    loaded = StemClassifier.load(tmp_path / "a" / "classifier.safetensors")
+
+    features = timbre.segment_features(sound("bass", 5))
+    assert loaded.probabilities(features) == classifier.probabilities(features)
+    assert loaded.facts == classifier.facts
+
+
+def test_files_that_are_no_classifier_are_told(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+
+    with pytest.raises(CheckpointError, match="no classifier of this version"):
+        StemClassifier.load(tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match="There is no classifier at"):
+        StemClassifier.load(tmp_path / "none.safetensors")
+
+
+def test_a_classifier_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="two labels or more"):
+        train_classifier([NO_SEGMENT], ["bass"])
+    with pytest.raises(ValueError, match="got 1 stems and 2 labels"):
+        train_classifier([NO_SEGMENT], ["bass", "drums"])
+    with pytest.raises(InvalidRequestError, match="two labels with 12 stems or more"):
+        obedience.train_on_corpus([LabelledStem(0, "bass", NO_SEGMENT)], [])
+
+
+# obedience ----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_asked_is_nothing_obeyed(classifier: StemClassifier) -> None:
+    scores = obedience.evaluate(classifier, [], [])
+
+    assert [len(values) for values in scores.values()] == [0, 0]
+    with pytest.raises(ValueError, match="got 1 labels asked for and 0 heard"):
+        obedience.obeyed(["bass"], [])
+
+
+def test_what_was_asked_for_is_obeyed_and_silence_is_not(classifier: StemClassifier) -> None:
+    kinds = ["bass", "drums", "bells"]
+    heard = [*(sound(kind, 77) for kind in kinds), waveform(np.zeros(RATE_HZ)), sound("bass", 78)]
+
+    scores = obedience.evaluate(classifier, heard, [*kinds, "bass", "kazoo"])
+
+    np.testing.assert_array_equal(scores["obeyed"], [1, 1, 1, 0, np.nan])
+
+
+def test_chance_is_how_many_requests_an_answer_would_have_served() -> None:
+    asked = ["bass", "bass", "drums", "piano"]
+
+    assert obedience.obeyed(asked, ["bass", "drums", "drums", None]).tolist() == [1, 0, 1, 0]
+    assert obedience.by_chance(asked, ["bass", "drums", "drums", None]).tolist() == [0.5, 0.25, 0.25, 0]
+
+
+def test_stems_of_a_corpus_carry_the_label_asked_for(tmp_path: Path) -> None:
+    pieces = write_toy_corpus(tmp_path / "toy", num_training=2, num_held_out=0).pieces()
+    counts: list[tuple[int, int]] = []
+
+    stems = obedience.corpus_stems(
+        pieces, obedience.instrument_of, report_progress=lambda done, wanted: counts.append((done, wanted))
+    )
+    genres = obedience.corpus_stems(pieces, obedience.genre_of)
+    none = obedience.corpus_stems(pieces, lambda _piece, _stem: None)
+
+    assert [(stem.piece, stem.label) for stem in stems] == [
+        (piece, label) for piece in range(2) for label in ("bass", "piano", "drums")
+    ]
+    assert {stem.label for stem in genres} == {"toy"}
+    assert none == []
+    assert counts == [(1, 2), (2, 2)]
