@@ -20,4 +20,13 @@ class ModelNotReadyError(StudioError):
 
 
 class BusyError(StudioError):
-    """The queue is full."""
+    """There is no place in line; the message says when to try again.
+
+    Attributes:
+        retry_after_s: whole seconds until then, at least 1.
+    """
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        """Keep when to try again beside the words."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

@@ -66,19 +66,32 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     # Gradio takes seconds to import and reads these at import.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from starlette.middleware import Middleware
+
+    from app.ui.guard import LOOPBACK, Guard
     from app.ui.layout import build_page
     from app.ui.routes import build_routes
     from app.ui.static import page_head
     from app.ui.theme import build_theme, page_style
 
     page = build_page(studio, browser_secret=browser_secret(settings.data_path))
-    page.queue(max_size=64, default_concurrency_limit=8)
+    page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
+    guard = Middleware(
+        Guard,
+        allowed_hosts=settings.allowed_hosts,
+        any_host=settings.host not in LOOPBACK and not settings.allowed_hosts,
+        max_upload_mb=settings.max_upload_mb,
+    )
     page.launch(
         server_name=settings.host,
         server_port=settings.port,
-        app_kwargs={"routes": build_routes(studio)},
+        app_kwargs={"routes": build_routes(studio), "middleware": [guard], "docs_url": None, "redoc_url": None},
         ssr_mode=False,
         run_history=False,
+        enable_monitoring=False,
+        share=False,
+        allowed_paths=[],
+        blocked_paths=[str(settings.data_path.resolve())],
         max_file_size=f"{settings.max_upload_mb}mb",
         theme=build_theme(),
         css=page_style(),

@@ -32,13 +32,18 @@ class SpeedMeter:
 
     def learn(self, request: GenerationRequest, context_s: float, seconds_spent: float) -> None:
         """Take in the time that one variation took."""
-        latest = seconds_spent / _work_units(request, context_s)
+        latest = seconds_spent / work_units(request, context_s)
         known = self._seconds_per_unit
         self._seconds_per_unit = latest if known is None else known + _NEW_WEIGHT * (latest - known)
 
+    @property
+    def seconds_per_unit(self) -> float | None:
+        """Return the seconds that a unit of work takes; None before the first variation."""
+        return self._seconds_per_unit
+
     def expect(self, request: GenerationRequest, context_s: float) -> float | None:
         """Return the seconds that a variation will take; None before the first was measured."""
-        return None if self._seconds_per_unit is None else self._seconds_per_unit * _work_units(request, context_s)
+        return None if self._seconds_per_unit is None else self._seconds_per_unit * work_units(request, context_s)
 
 
 def expected_rest_s(elapsed_s: float, fraction: float, expected_s: float | None) -> float | None:
@@ -54,6 +59,6 @@ def expected_rest_s(elapsed_s: float, fraction: float, expected_s: float | None)
     return None if expected_s is None else max(0.0, expected_s - elapsed_s)
 
 
-def _work_units(request: GenerationRequest, context_s: float) -> float:
-    """Return decoding steps times seconds of audio, which the time grows with."""
+def work_units(request: GenerationRequest, context_s: float) -> float:
+    """Return a variation's work: decoding steps times seconds of audio, which the time grows with."""
     return max(1.0, context_s) * sum(request.settings.num_steps)

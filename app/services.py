@@ -186,7 +186,7 @@ class Studio:
         Raises:
             ModelNotReadyError: if no model is loaded.
             InvalidRequestError: if the model can't do what is asked for.
-            BusyError: if too much is waiting.
+            BusyError: if this owner, or everybody together, has too much in line.
             NodeNotFoundError: if this owner has no such node.
             InvalidActionError: if the node is in the trash.
         """
@@ -207,7 +207,7 @@ class Studio:
         Raises:
             ModelNotReadyError: if no model is loaded.
             InvalidRequestError: if nothing is left to make, or the model of then is not the one of now.
-            BusyError: if too much is waiting.
+            BusyError: if this owner, or everybody together, has too much in line.
             TurnNotFoundError: if this owner has no such turn.
         """
         turn = self.store.turn(owner_token, turn_id)
@@ -240,22 +240,23 @@ class Studio:
         settings: SamplingSettings,
         preset: str | None,
     ) -> Turn:
-        self.worker.ensure_room()
-        lineage = self.store.lineage(owner_token, node_id)
-        request = TurnRequest(instrument, seeds, asdict(settings), generator.model_id, preset)
-        turn = self.store.create_turn(owner_token, node_id, request)
-        self.worker.submit(
-            Job(
-                owner_token=owner_token,
-                turn_id=turn.id,
-                generator=generator,
-                load_context=lambda: self.sounds.mix_at(lineage),
-                requests={
-                    variation.id: GenerationRequest(instrument, variation.seed, settings)
-                    for variation in turn.variations
-                },
+        with self.worker.place(owner_token):
+            lineage = self.store.lineage(owner_token, node_id)
+            request = TurnRequest(instrument, seeds, asdict(settings), generator.model_id, preset)
+            turn = self.store.create_turn(owner_token, node_id, request)
+            self.worker.submit(
+                Job(
+                    owner_token=owner_token,
+                    turn_id=turn.id,
+                    generator=generator,
+                    load_context=lambda: self.sounds.mix_at(lineage),
+                    requests={
+                        variation.id: GenerationRequest(instrument, variation.seed, settings)
+                        for variation in turn.variations
+                    },
+                    context_s=max((node.audio.duration_s for node in lineage if node.audio is not None), default=0.0),
+                )
             )
-        )
         return turn
 
     # ---- the tree ----------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ class Settings:
         bundle_path: folder of the model (`STEMGEN_BUNDLE`).
         max_upload_mb: largest upload, megabytes (`STEMGEN_MAX_UPLOAD_MB`).
         max_context_s: longest context, seconds (`STEMGEN_MAX_CONTEXT_S`).
+        allowed_hosts: names by which the server is reached beside this machine's own (`STEMGEN_ALLOWED_HOSTS`, parted by
+            commas; on Spaces `SPACE_HOST`, too). None: it answers to any name, unless it listens to this machine only.
     """
 
     host: str = "127.0.0.1"
@@ -29,6 +31,7 @@ class Settings:
     bundle_path: Path = REPOSITORY / "bundle"
     max_upload_mb: int = 50
     max_context_s: int = 120
+    allowed_hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -49,7 +52,12 @@ class Settings:
             bundle_path=Path(given.get("STEMGEN_BUNDLE") or default.bundle_path).expanduser(),
             max_upload_mb=_whole_number(given, "STEMGEN_MAX_UPLOAD_MB", default.max_upload_mb, 1, 1000),
             max_context_s=_whole_number(given, "STEMGEN_MAX_CONTEXT_S", default.max_context_s, 1, 600),
+            allowed_hosts=_names(given.get("STEMGEN_ALLOWED_HOSTS")) + _names(given.get("SPACE_HOST")),
         )
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name for part in (text or "").split(",") if (name := part.strip().lower()))
 
 
 def _whole_number(given: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:

@@ -1,20 +1,23 @@
 """The one thread that generates.
 
-A turn is a job. Jobs run one after another, so that the model is never asked for two things at once; each variation
-is written to the store as soon as it is finished, whether or not anybody still has the page open. A cancel is a flag
-that the model looks at between two decoding steps.
+A turn is a job. One variation is made after another, so that the model is never asked for two things at once; whose is
+next is decided between two of them (`app.line`). Each variation is written to the store as soon as it is finished,
+whether or not anybody still has the page open. A cancel is a flag that the model looks at between two decoding steps.
 """
 
 import logging
+import math
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from app.errors import BusyError
+from app.line import FairLine
 from app.model_shelf import Generator
-from app.progress import SpeedMeter, TurnProgress, expected_rest_s
+from app.progress import SpeedMeter, TurnProgress, expected_rest_s, work_units
 from sessions.errors import InvalidActionError, SessionError
 from sessions.store import SessionStore
 from sessions.tree import AudioRef, VariationResult
@@ -24,7 +27,9 @@ from stemgen_core.types import Waveform
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 16
+MAX_TURNS = 32
+MAX_TURNS_PER_OWNER = 6  # one at work and five in line, or what the others leave of that
+UNKNOWN_WAIT_S = 30  # what to say before anything was measured
 INTERNAL_ERROR = "Something went wrong inside the studio. The server's log has the details."
 
 
@@ -38,6 +43,7 @@ class Job:
         generator: the model.
         load_context: returns the mix to listen to; called by the worker, as it reads files.
         requests: what to generate, by variation id, in order.
+        context_s: how long the mix is, for estimates.
         stop: set when it is to be cancelled.
     """
 
@@ -46,18 +52,27 @@ class Job:
     generator: Generator
     load_context: Callable[[], Waveform]
     requests: dict[str, GenerationRequest]
+    context_s: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    """A job and how far it is; its variations to come are as many as the line holds of it."""
+
+    job: Job
+    num_begun: int = 0
 
 
 @dataclass(slots=True)
 class _Current:
     """The variation at work; written by the worker only, read by anybody."""
 
-    job: Job
-    context_s: float = 0.0
-    variation_id: str | None = None
+    turn_id: str
+    variation_id: str
+    units: float
+    began_s: float = field(default_factory=time.monotonic)
     fraction: float = 0.0
-    began_s: float = 0.0
 
 
 class GenerationWorker:
@@ -72,9 +87,12 @@ class GenerationWorker:
         """
         self._store = store
         self._keep = keep
-        self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
+        self._line = FairLine()
+        self._unfinished: dict[str, _Unfinished] = {}
+        self._reserved: Counter[str] = Counter()  # places held by owners whose turn is being written to the store
         self._current: _Current | None = None
+        self._loaded: tuple[str, Waveform] | None = None  # the latest turn's context: the next variation needs it too
         self._is_closed = False
         self._speed = SpeedMeter()
         self._thread = threading.Thread(target=self._run, name="generation", daemon=True)
@@ -82,44 +100,54 @@ class GenerationWorker:
 
     # ---- asked by the studio -----------------------------------------------------------------------------------
 
-    def ensure_room(self) -> None:
-        """Refuse when too much is waiting.
+    @contextmanager
+    def place(self, owner_token: str) -> Iterator[None]:
+        """Hold a place in line while a turn is written down and submitted, so that two at once can't both be the last.
 
         Raises:
-            BusyError: if the queue is full.
+            BusyError: if this owner, or everybody together, has too much in line.
         """
         with self._changed:
-            if len(self._waiting) >= MAX_WAITING:
-                raise BusyError(f"{MAX_WAITING} requests are waiting already. Try again in a minute.")
+            self._refuse_if_full(owner_token)
+            self._reserved[owner_token] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._reserved[owner_token] -= 1
+                self._reserved += Counter()  # forgets owners without a place
 
     def submit(self, job: Job) -> None:
-        """Put a job at the end of the line."""
+        """Put a job behind the others of its owner."""
         with self._changed:
-            self._waiting.append(job)
+            self._unfinished[job.turn_id] = _Unfinished(job)
+            costs = [work_units(request, job.context_s) for request in job.requests.values()]
+            self._line.join(job.owner_token, job.turn_id, costs)
             self._changed.notify_all()
 
     def cancel(self, turn_id: str) -> None:
         """Stop a turn: at once if it waits, before the next decoding step if it runs. Unknown turns are no error."""
         with self._changed:
-            for job in list(self._waiting):
-                if job.turn_id == turn_id:
-                    job.stop.set()
-                    self._waiting.remove(job)
-            if self._current is not None and self._current.job.turn_id == turn_id:
-                self._current.job.stop.set()
+            if turn_id in self._unfinished:
+                self._unfinished[turn_id].job.stop.set()
+                self._drop(turn_id)
 
     def progress(self, turn_id: str) -> TurnProgress | None:
         """Return where a turn stands; None if it is neither waiting nor running."""
         with self._changed:
-            ahead_s = self._current_rest_s()
-            if self._current is not None and self._current.job.turn_id == turn_id:
-                return TurnProgress(0, self._current.variation_id, self._current.fraction, ahead_s)
-            for at, job in enumerate(self._waiting):
-                own_s = self._job_s(job)
-                ahead_s = None if ahead_s is None or own_s is None else ahead_s + own_s
-                if job.turn_id == turn_id:
-                    return TurnProgress(at + (self._current is not None), eta_s=ahead_s)
-        return None
+            current = self._current
+            is_current = current is not None and current.turn_id == turn_id
+            if turn_id not in self._unfinished and not is_current:
+                return None
+            if current is not None and is_current:
+                return TurnProgress(0, current.variation_id, current.fraction, self._finish_s(turn_id))
+            ahead = {current.turn_id} if current is not None else set[str]()
+            for other_id, _ in self._line.forecast():
+                if other_id == turn_id:
+                    break
+                ahead.add(other_id)
+            has_begun = self._unfinished[turn_id].num_begun > 0
+            return TurnProgress(0 if has_begun else len(ahead), eta_s=self._finish_s(turn_id))
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Stop the running job between two steps and end the thread; what was not finished stays so in the store."""
@@ -133,53 +161,69 @@ class GenerationWorker:
     def _run(self) -> None:
         while (job := self._next_job()) is not None:
             try:
-                self._run_job(job)
+                goes_on = self._run_next_variation(job)
             except InvalidActionError as error:
+                goes_on = False
                 # A cancel may come between the look at its flag and the write that it forbids.
                 if not job.stop.is_set():
                     log.exception("Turn %s broke", job.turn_id)
                     self._fail_turn(job, str(error))
             except Exception:  # the thread must outlive whatever one job does; the turn says so
+                goes_on = False
                 log.exception("Turn %s broke", job.turn_id)
                 self._fail_turn(job, INTERNAL_ERROR)
-            finally:
-                with self._changed:
-                    self._current = None
+            with self._changed:
+                self._current = None
+                if not goes_on:
+                    self._drop(job.turn_id)
+                if not self._unfinished:
+                    self._loaded = None
 
     def _next_job(self) -> Job | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            if self._is_closed:
+            self._changed.wait_for(lambda: len(self._line) or self._is_closed)
+            step = None if self._is_closed else self._line.take()
+            if step is None:
                 return None
-            job = self._waiting.popleft()
-            self._current = _Current(job)
-            return job
+            turn_id, units = step
+            unfinished = self._unfinished[turn_id]
+            variation_id = list(unfinished.job.requests)[unfinished.num_begun]
+            unfinished.num_begun += 1
+            self._current = _Current(turn_id, variation_id, units)
+            return unfinished.job
 
-    def _run_job(self, job: Job) -> None:
+    def _run_next_variation(self, job: Job) -> bool:
+        """Generate and keep the current variation; return whether its job goes on."""
         current = self._current
-        if current is None or job.stop.is_set():
-            return
-        self._store.start_turn(job.owner_token, job.turn_id)
+        if current is None or self._must_stop(job):
+            return False
+        variation_ids = list(job.requests)
+        if current.variation_id == variation_ids[0]:
+            self._store.start_turn(job.owner_token, job.turn_id)
         try:
-            context = job.load_context()
+            context = self._load_context(job)
         except (StemGenError, SessionError) as error:
             self._fail_turn(job, str(error))
-            return
-        current.context_s = context.duration_s
-        for variation_id, request in job.requests.items():
-            if not self._run_variation(current, variation_id, context, request):
-                return
+            return False
+        if not self._run_variation(job, current, context):
+            return False
+        if current.variation_id != variation_ids[-1]:
+            return True
         self._store.finish_turn(job.owner_token, job.turn_id)
+        return False
 
-    def _run_variation(
-        self, current: _Current, variation_id: str, context: Waveform, request: GenerationRequest
-    ) -> bool:
+    def _load_context(self, job: Job) -> Waveform:
+        if self._loaded is None or self._loaded[0] != job.turn_id:
+            self._loaded = (job.turn_id, job.load_context())
+        return self._loaded[1]
+
+    def _run_variation(self, job: Job, current: _Current, context: Waveform) -> bool:
         """Generate and keep one variation; return whether the job goes on."""
-        job = current.job
         if self._must_stop(job):
             return False
+        variation_id, request = current.variation_id, job.requests[current.variation_id]
         self._store.start_variation(job.owner_token, variation_id)
-        current.variation_id, current.fraction, current.began_s = variation_id, 0.0, time.monotonic()
+        current.began_s = time.monotonic()
 
         def report(fraction: float) -> None:
             current.fraction = fraction
@@ -215,26 +259,50 @@ class GenerationWorker:
         except SessionError:
             log.exception("Turn %s could not be marked failed", job.turn_id)
 
-    # ---- estimates (the lock is held) --------------------------------------------------------------------------
+    # ---- the lock is held --------------------------------------------------------------------------------------
 
-    def _job_s(self, job: Job) -> float | None:
-        # How long the context of a waiting job is, is not known before it is read; the running one's is a fair guess.
-        context_s = self._current.context_s if self._current is not None else 0.0
-        times = [self._speed.expect(request, context_s) for request in job.requests.values()]
-        return None if None in times else sum(time_s for time_s in times if time_s is not None)
+    def _drop(self, turn_id: str) -> None:
+        self._line.leave(turn_id)
+        self._unfinished.pop(turn_id, None)
 
-    def _current_rest_s(self) -> float | None:
-        current = self._current
-        if current is None:
-            return 0.0
-        if current.variation_id is None:
-            return self._job_s(current.job)
-        ids = list(current.job.requests)
-        left = [current.job.requests[name] for name in ids[ids.index(current.variation_id) + 1 :]]
-        own = self._speed.expect(current.job.requests[current.variation_id], current.context_s)
-        elapsed_s = time.monotonic() - current.began_s
-        rest_s = expected_rest_s(elapsed_s, current.fraction, own)
-        if rest_s is None:
+    def _refuse_if_full(self, owner_token: str) -> None:
+        own_ids = [turn_id for turn_id, own in self._unfinished.items() if own.job.owner_token == owner_token]
+        if len(own_ids) + self._reserved[owner_token] >= MAX_TURNS_PER_OWNER:
+            wait_s = self._wait_s(own_ids)
+            raise BusyError(
+                f"{MAX_TURNS_PER_OWNER} of your requests are in line already. "
+                f"Try again in about {wait_s} s, or cancel one.",
+                wait_s,
+            )
+        if len(self._unfinished) + self._reserved.total() >= MAX_TURNS:
+            wait_s = self._wait_s(list(self._unfinished))
+            raise BusyError(
+                f"The studio is busy: {MAX_TURNS} requests are in line. Try again in about {wait_s} s.", wait_s
+            )
+
+    def _wait_s(self, turn_ids: list[str]) -> int:
+        """Return the seconds until the first of some turns is finished, as something to say."""
+        known = [finish_s for turn_id in turn_ids if (finish_s := self._finish_s(turn_id)) is not None]
+        return max(1, math.ceil(min(known))) if known else UNKNOWN_WAIT_S
+
+    def _finish_s(self, turn_id: str) -> float | None:
+        """Return the seconds until the last variation of a turn is there; None if nothing was measured yet."""
+        steps = [(self._current.turn_id, 0.0)] if self._current is not None else []
+        steps += self._line.forecast()
+        last = max((at for at, (other_id, _) in enumerate(steps) if other_id == turn_id), default=-1)
+        units = sum(cost for _, cost in steps[: last + 1])
+        rest_s, seconds_per_unit = self._current_rest_s()
+        if rest_s is None or (units and seconds_per_unit is None):
             return None
-        each_s = own if own is not None else elapsed_s + rest_s
-        return rest_s + each_s * len(left)
+        return rest_s + units * (seconds_per_unit or 0.0)
+
+    def _current_rest_s(self) -> tuple[float | None, float | None]:
+        """Return what the current variation still takes and what a unit of work takes, in seconds, as far as known."""
+        current, pace = self._current, self._speed.seconds_per_unit
+        if current is None:
+            return 0.0, pace
+        elapsed_s = time.monotonic() - current.began_s
+        rest_s = expected_rest_s(elapsed_s, current.fraction, None if pace is None else pace * current.units)
+        if pace is None and rest_s is not None:
+            pace = (elapsed_s + rest_s) / current.units
+        return rest_s, pace

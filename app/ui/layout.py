@@ -22,6 +22,9 @@ AUDIO_TYPES = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif",
 DEFAULT_PRESET = "balanced"
 PRESET_LABELS = {"fast": "Fast", "balanced": "Balanced", "paper": "Thorough"}
 
+# Gradio keeps what is uploaded until told otherwise: look every so many seconds, delete what is older than so many.
+UPLOADS_KEPT = (300, 3600)
+
 # Gradio makes every listener a public endpoint unless told otherwise.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -65,7 +68,7 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
             their sessions.
     """
     handlers = Handlers(studio)
-    with gr.Blocks(title="StemGen", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title="StemGen", analytics_enabled=False, fill_width=True, delete_cache=UPLOADS_KEPT) as page:
         state = gr.State({"session_id": None, "node_id": None})
         browser = gr.BrowserState({}, storage_key="stemgen-studio", secret=browser_secret)
         ticket = gr.State(0)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.errors import BusyError, ModelNotReadyError
+from app.errors import ModelNotReadyError
 from app.model_shelf import ModelShelf
 from app.progress import SpeedMeter, expected_rest_s
 from app.services import StemOrder, Studio
-from app.worker import INTERNAL_ERROR, MAX_WAITING
+from app.worker import INTERNAL_ERROR
 from sessions.errors import NotFoundError
 from sessions.tree import MAX_SEED, Node, NodeKind, Turn, Variation, WorkState
 from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidRequestError
@@ -90,20 +90,6 @@ def test_a_missing_model_is_said_in_words_and_why_only_to_the_log(caplog: pytest
         shelf.get()
     assert "/here" not in str(told.value)
     assert "There is no model at /here." in caplog.text
-
-
-def test_a_full_queue_refuses_and_records_nothing(open_studio: OpenStudio) -> None:
-    with open_studio(GatedGenerator()) as studio:
-        context = studio.start_from_example(OWNER, "loop")
-        for _ in range(MAX_WAITING + 1):  # one runs, the others wait
-            studio.request_stem(OWNER, context.id, BASS)
-            wait_for(lambda: studio.worker.progress(studio.store.turns(OWNER, context.session_id)[0].id))
-            wait_for(lambda: studio.store.turns(OWNER, context.session_id)[0].state is WorkState.RUNNING)
-
-        with pytest.raises(BusyError, match="requests are waiting already"):
-            studio.request_stem(OWNER, context.id, BASS)
-
-        assert len(studio.store.turns(OWNER, context.session_id)) == MAX_WAITING + 1
 
 
 # ---- the worker ----------------------------------------------------------------------------------------------------
