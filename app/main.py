@@ -85,7 +85,7 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     page.launch(
         server_name=settings.host,
         server_port=settings.port,
-        app_kwargs={"routes": build_routes(studio), "middleware": [guard], "docs_url": None, "redoc_url": None},
+        app_kwargs={"routes": build_routes(studio), "middleware": [guard], "openapi_url": None},
         ssr_mode=False,
         run_history=False,
         enable_monitoring=False,

@@ -21,8 +21,8 @@ class Settings:
         bundle_path: folder of the model (`STEMGEN_BUNDLE`).
         max_upload_mb: largest upload, megabytes (`STEMGEN_MAX_UPLOAD_MB`).
         max_context_s: longest context, seconds (`STEMGEN_MAX_CONTEXT_S`).
-        allowed_hosts: names by which the server is reached beside this machine's own (`STEMGEN_ALLOWED_HOSTS`, parted by
-            commas; on Spaces `SPACE_HOST`, too). None: it answers to any name, unless it listens to this machine only.
+        allowed_hosts: names by which the server is reached beside this machine's own (`STEMGEN_ALLOWED_HOSTS`, parted
+            by commas; on Spaces `SPACE_HOST`, too). With none it answers to any, unless it listens to loopback only.
     """
 
     host: str = "127.0.0.1"

@@ -113,7 +113,10 @@ class Guard:
         return Refusal(413, "This request is too large.", {}) if num_bytes > MAX_EVENT_BYTES else None
 
     def _is_own(self, origin: str, host: str) -> bool:
-        return _place(origin) == _place(f"{urlsplit(origin).scheme}://{host}") or _name(origin) in self._allowed
+        asking = _place(origin)
+        if asking is None:
+            return False
+        return asking == _place(f"{urlsplit(origin).scheme}://{host}") or asking[0] in self._allowed
 
     def _too_large(self) -> Refusal:
         return Refusal(
@@ -164,13 +167,13 @@ def _name(url: str) -> str:
         return ""
 
 
-def _place(url: str) -> tuple[str, int | None]:
-    """Return host and port; the port that goes without saying is left out. "null" and nonsense give no host."""
+def _place(url: str) -> tuple[str, int | None] | None:
+    """Return host and port of a web address, a port that goes without saying left out; None of "null" and nonsense."""
     try:
         parts = urlsplit(url)
-        port = parts.port
+        name, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        return "", -1
-    if port == {"http": 80, "https": 443}.get(parts.scheme):
-        port = None
-    return (_name(url) or "?", port) if parts.scheme in ("http", "https") else ("", -1)
+        return None
+    if not name or parts.scheme not in ("http", "https"):
+        return None
+    return name, None if port == {"http": 80, "https": 443}[parts.scheme] else port

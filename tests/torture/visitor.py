@@ -1,0 +1,72 @@
+"""A visitor who speaks Gradio's protocol without a browser, and may say anything in it."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from app.ui.routes import KEY_HEADER
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one event: whether the handler ran to its end, what it returned, and all words of the answer."""
+
+    is_success: bool
+    data: list[Any]
+    text: str
+
+
+@dataclass(slots=True)
+class Visitor:
+    """One browser: its token, its tab, and the page's listeners by the name of their handler."""
+
+    url: str
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    session_hash: str = field(default_factory=lambda: secrets.token_hex(8))
+    http: httpx.Client = field(init=False)
+    listeners: Mapping[str, list[Json]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.url, timeout=120)
+        config = self.http.get("/config").json()
+        self.listeners = {}
+        for dependency in config["dependencies"]:
+            self.listeners.setdefault(dependency["api_name"], []).append(dependency)  # type: ignore[attr-defined]
+
+    @property
+    def browser(self) -> Json:
+        return {"token": self.token, "session_id": None}
+
+    def close(self) -> None:
+        self.http.close()
+
+    def join(self, fn_index: int, data: list[Any], event_data: Any = None, **more: Any) -> httpx.Response:
+        """Ask for an event and return the server's answer to that alone."""
+        body = {"data": data, "fn_index": fn_index, "session_hash": self.session_hash, "event_data": event_data}
+        return self.http.post("/gradio_api/queue/join", json=body | more)
+
+    def call(self, fn_index: int, data: list[Any], event_data: Any = None) -> Answer:
+        """Ask for an event and wait until it is over."""
+        joined = self.join(fn_index, data, event_data)
+        if joined.status_code != 200:
+            return Answer(False, [], joined.text)
+        event_id = joined.json()["event_id"]
+        texts: list[str] = []
+        with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": self.session_hash}) as stream:
+            for line in stream.iter_lines():
+                texts.append(line)
+                message = json.loads(line[5:]) if line.startswith("data:") else {}
+                if message.get("msg") == "process_completed" and message.get("event_id") == event_id:
+                    output = message.get("output") or {}
+                    return Answer(bool(message.get("success")), output.get("data") or [], "\n".join(texts))
+        return Answer(False, [], "\n".join(texts))
+
+    def media(self, path: str, token: str | None = None) -> httpx.Response:
+        """Ask for a sound."""
+        return self.http.get(path, headers={KEY_HEADER: self.token if token is None else token})
