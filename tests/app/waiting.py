@@ -11,7 +11,7 @@ OWNER = "0" * 32
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T | None], timeout_s: float = 10) -> T:
+def wait_for(look: Callable[[], T | None], timeout_s: float = 60) -> T:
     """Return the first value of `look` that is true."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
