@@ -3,6 +3,7 @@
 StudioError
 +- SettingsError         an environment variable can't be used (show to the operator)
 +- ModelNotReadyError    no model is loaded (yet); the message says what to do (show to the user)
++- UnsoundDataError      a check found that data is lost or damaged (show to the operator)
 +- BusyError             too much is waiting already (show to the user)
 """
 
@@ -17,6 +18,10 @@ class SettingsError(StudioError):
 
 class ModelNotReadyError(StudioError):
     """Nothing can be generated, because no model is loaded."""
+
+
+class UnsoundDataError(StudioError):
+    """A check of the data found what should not be."""
 
 
 class BusyError(StudioError):

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,12 @@ from app.model_shelf import Generator, ModelShelf
 from app.services import Studio
 from app.settings import Settings
 from app.sounds import MIN_CONTEXT_S, SoundFiles, SoundShelf, read_kept
+from app.upkeep import Upkeep, restore_if_empty
 from app.worker import GenerationWorker
 from sessions.errors import SessionError
-from sessions.store import SessionStore, open_store
+from sessions.quotas import Quotas
+from sessions.snapshot import SnapshotFolder
+from sessions.store import AUDIO_FOLDER, DATABASE_NAME, SessionStore, open_store
 from stemgen_core.audio import DecodingLimits, mix_waveforms, read_audio, write_flac
 from stemgen_core.generator import StemGenerator
 
@@ -105,15 +109,38 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
 def main() -> int:
     """Run the studio until it is stopped; return the process's exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    # Being told to stop, as hosts do, ends the server as Ctrl-C does: what is to be saved is saved.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = Settings.from_environment()
-        with open_store(settings.data_path) as store:
+        _run(Settings.from_environment())
+    except (StudioError, SessionError) as error:
+        log.error("%s", error)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _run(settings: Settings) -> None:
+    snapshots = SnapshotFolder(settings.snapshot_url) if settings.snapshot_url else None
+    if snapshots is not None:
+        restore_if_empty(settings.data_path, snapshots, DATABASE_NAME, AUDIO_FOLDER)
+    megabyte = 1_000_000
+    total_bytes = None if settings.max_total_mb is None else settings.max_total_mb * megabyte
+    quotas = Quotas(settings.max_session_mb * megabyte, total_bytes)
+    with open_store(settings.data_path, quotas=quotas) as store:
+        browser_secret(settings.data_path)
+        upkeep = Upkeep(
+            store,
+            snapshots=snapshots,
+            interval_s=settings.snapshot_interval_s,
+            small_files=(settings.data_path / SECRET_NAME,),
+        )
+        try:
             studio = build_studio(settings, store)
             try:
                 serve(settings, studio)
             finally:
                 studio.worker.close()
-    except (StudioError, SessionError) as error:
-        log.error("%s", error)
-        return 1
-    return 0
+        finally:
+            upkeep.close()

@@ -7,16 +7,17 @@ found. So an id that the page sends may be anybody's: it is harmless until the s
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
 
 from app.examples import Example
 from app.listening import correct, hear
 from app.model_shelf import Generator, ModelShelf
 from app.progress import TurnProgress
+from app.row_requests import settings_from_row
 from app.sounds import SoundShelf
 from app.worker import GenerationWorker, Job
+from sessions.blobs import BlobState
 from sessions.store import SessionStore
 from sessions.tree import MAX_SEED, Node, SessionInfo, Turn, TurnRequest, WorkState
 from stemgen_core.errors import InvalidRequestError
@@ -61,6 +62,7 @@ class Snapshot:
         turns: its turns, oldest first.
         lineage: from the root to the node that is open; empty before the first context.
         progress: of the turns that wait or run, by turn id.
+        lost_audio: sounds whose files are missing or damaged, by hash; everything else of the session is unharmed.
     """
 
     session: SessionInfo
@@ -68,6 +70,7 @@ class Snapshot:
     turns: tuple[Turn, ...]
     lineage: tuple[Node, ...]
     progress: Mapping[str, TurnProgress]
+    lost_audio: Mapping[str, BlobState] = field(default_factory=dict[str, BlobState])
 
     @property
     def has_work(self) -> bool:
@@ -133,7 +136,14 @@ class Studio:
             turns=turns,
             lineage=self.store.lineage(owner_token, open_id) if open_id in known and open_id else (),
             progress={turn_id: where for turn_id, where in progress.items() if where is not None},
+            lost_audio=self._lost_audio(nodes, turns),
         )
+
+    def _lost_audio(self, nodes: Sequence[Node], turns: Sequence[Turn]) -> dict[str, BlobState]:
+        sounding = (*nodes, *(variation for turn in turns for variation in turn.variations))
+        hashes = {one.audio.sha256 for one in sounding if one.audio is not None}
+        states = {sha256: self.store.blobs.state(sha256) for sha256 in hashes}
+        return {sha256: state for sha256, state in states.items() if state is not BlobState.PRESENT}
 
     # ---- three doors -------------------------------------------------------------------------------------------
 
@@ -217,7 +227,7 @@ class Studio:
         generator = self.models.get()
         if turn.instrument not in {instrument.name for instrument in generator.instruments}:
             raise InvalidRequestError("The model that is loaded now does not play this instrument.")
-        settings = _settings_from_json(turn.settings)
+        settings = settings_from_row(turn.settings)
         return self._queue(owner_token, turn.node_id, generator, turn.instrument, seeds, settings, turn.preset)
 
     def cancel_turn(self, owner_token: str, turn_id: str) -> Turn:
@@ -329,9 +339,3 @@ def _check_order(order: StemOrder, generator: Generator) -> None:
         raise InvalidRequestError(f"Ask for 1 to {MAX_VARIATIONS} variations, not {order.num_variations}.")
     if not 0 <= order.first_seed <= MAX_SEED:
         raise InvalidRequestError(f"The seed must be a whole number from 0 to {MAX_SEED}, got {order.first_seed}.")
-
-
-def _settings_from_json(stored: Mapping[str, object]) -> SamplingSettings:
-    """Read settings as a turn keeps them; JSON has no tuples."""
-    num_steps = cast(Sequence[int], stored["num_steps"])
-    return SamplingSettings(**{**stored, "num_steps": tuple(num_steps)})  # pyright: ignore[reportArgumentType]

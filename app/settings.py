@@ -23,6 +23,11 @@ class Settings:
         max_context_s: longest context, seconds (`STEMGEN_MAX_CONTEXT_S`).
         allowed_hosts: names by which the server is reached beside this machine's own (`STEMGEN_ALLOWED_HOSTS`, parted
             by commas; on Spaces `SPACE_HOST`, too). With none it answers to any, unless it listens to loopback only.
+        max_session_mb: largest session, megabytes of audio (`STEMGEN_MAX_SESSION_MB`).
+        max_total_mb: all sessions together, megabytes of audio; None for what the disk holds (`STEMGEN_MAX_TOTAL_MB`).
+        snapshot_url: folder or fsspec address that snapshots of everything go to, and that an empty data folder is
+            restored from; empty for none (`STEMGEN_SNAPSHOT_URL`).
+        snapshot_interval_s: seconds between snapshots (`STEMGEN_SNAPSHOT_INTERVAL_S`).
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +37,10 @@ class Settings:
     max_upload_mb: int = 50
     max_context_s: int = 120
     allowed_hosts: tuple[str, ...] = ()
+    max_session_mb: int = 2_000
+    max_total_mb: int | None = None
+    snapshot_url: str = ""
+    snapshot_interval_s: int = 60
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -53,6 +62,12 @@ class Settings:
             max_upload_mb=_whole_number(given, "STEMGEN_MAX_UPLOAD_MB", default.max_upload_mb, 1, 1000),
             max_context_s=_whole_number(given, "STEMGEN_MAX_CONTEXT_S", default.max_context_s, 1, 600),
             allowed_hosts=_names(given.get("STEMGEN_ALLOWED_HOSTS")) + _names(given.get("SPACE_HOST")),
+            max_session_mb=_whole_number(given, "STEMGEN_MAX_SESSION_MB", default.max_session_mb, 1, 1_000_000),
+            max_total_mb=_whole_number(given, "STEMGEN_MAX_TOTAL_MB", 0, 1, 100_000_000) or None,
+            snapshot_url=given.get("STEMGEN_SNAPSHOT_URL") or default.snapshot_url,
+            snapshot_interval_s=_whole_number(
+                given, "STEMGEN_SNAPSHOT_INTERVAL_S", default.snapshot_interval_s, 5, 86_400
+            ),
         )
 
 

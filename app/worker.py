@@ -18,7 +18,7 @@ from app.errors import BusyError
 from app.line import FairLine
 from app.model_shelf import Generator
 from app.progress import SpeedMeter, TurnProgress, expected_rest_s, work_units
-from sessions.errors import InvalidActionError, SessionError
+from sessions.errors import InvalidActionError, NotFoundError, SessionError, StorageFullError
 from sessions.store import SessionStore
 from sessions.tree import AudioRef, VariationResult
 from stemgen_core.errors import GenerationCancelledError, StemGenError
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 MAX_TURNS = 32
 MAX_TURNS_PER_OWNER = 6  # one at work and five in line, or what the others leave of that
 UNKNOWN_WAIT_S = 30  # what to say before anything was measured
+_SAY_AGAIN_S = 5.0
 INTERNAL_ERROR = "Something went wrong inside the studio. The server's log has the details."
 
 
@@ -94,6 +95,7 @@ class GenerationWorker:
         self._current: _Current | None = None
         self._loaded: tuple[str, Waveform] | None = None  # the latest turn's context: the next variation needs it too
         self._is_closed = False
+        self._unsaid: list[tuple[Job, str]] = []  # failures that the store could not take down yet
         self._speed = SpeedMeter()
         self._thread = threading.Thread(target=self._run, name="generation", daemon=True)
         self._thread.start()
@@ -168,6 +170,9 @@ class GenerationWorker:
                 if not job.stop.is_set():
                     log.exception("Turn %s broke", job.turn_id)
                     self._fail_turn(job, str(error))
+            except StorageFullError as error:  # the next variation would find no room either
+                goes_on = False
+                self._fail_turn(job, str(error))
             except Exception:  # the thread must outlive whatever one job does; the turn says so
                 goes_on = False
                 log.exception("Turn %s broke", job.turn_id)
@@ -180,17 +185,23 @@ class GenerationWorker:
                     self._loaded = None
 
     def _next_job(self) -> Job | None:
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._line) or self._is_closed)
-            step = None if self._is_closed else self._line.take()
-            if step is None:
-                return None
-            turn_id, units = step
-            unfinished = self._unfinished[turn_id]
-            variation_id = list(unfinished.job.requests)[unfinished.num_begun]
-            unfinished.num_begun += 1
-            self._current = _Current(turn_id, variation_id, units)
-            return unfinished.job
+        while not self._is_closed:
+            unsaid, self._unsaid = self._unsaid, []
+            for job, error in unsaid:
+                self._fail_turn(job, error)
+            patience_s = _SAY_AGAIN_S if self._unsaid else None
+            with self._changed:
+                self._changed.wait_for(lambda: len(self._line) or self._is_closed, patience_s)
+                step = None if self._is_closed else self._line.take()
+                if step is None:
+                    continue
+                turn_id, units = step
+                unfinished = self._unfinished[turn_id]
+                variation_id = list(unfinished.job.requests)[unfinished.num_begun]
+                unfinished.num_begun += 1
+                self._current = _Current(turn_id, variation_id, units)
+                return unfinished.job
+        return None
 
     def _run_next_variation(self, job: Job) -> bool:
         """Generate and keep the current variation; return whether its job goes on."""
@@ -256,8 +267,12 @@ class GenerationWorker:
     def _fail_turn(self, job: Job, error: str) -> None:
         try:
             self._store.fail_turn(job.owner_token, job.turn_id, error)
+        except NotFoundError:
+            log.exception("Turn %s is gone", job.turn_id)
         except SessionError:
-            log.exception("Turn %s could not be marked failed", job.turn_id)
+            # A full disk, most likely. Until it is written, the page shows a turn at work that nobody works on.
+            log.exception("Turn %s could not be marked failed; trying again", job.turn_id)
+            self._unsaid.append((job, error))
 
     # ---- the lock is held --------------------------------------------------------------------------------------
 

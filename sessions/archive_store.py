@@ -8,6 +8,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sessions.access import hash_owner, own_session
 from sessions.conversion import to_session
 from sessions.errors import ArchiveError
+from sessions.quotas import require_room
 from sessions.record import Json, RowsHome, audio_hashes, insert_record, read_record
 from sessions.transactions import Transactions
 from sessions.tree import SessionInfo
@@ -35,6 +36,7 @@ class ArchiveMethods(Transactions):
 
         Raises:
             ArchiveError: if the record is not in order.
+            StorageFullError: if there is no room for it.
             OSError: if a sound can't be stored.
         """
         return self._add_session(hash_owner(owner_token), record, sounds)
@@ -47,6 +49,7 @@ class ArchiveMethods(Transactions):
         try:
             with self._write() as db:
                 row = insert_record(db, record, home)
+                require_room(db, self.blobs, row.id, None, self._quotas.session_bytes)
         except (IntegrityError, DataError) as error:
             raise ArchiveError(f"This session file contradicts itself: {error.orig}.") from error
         return to_session(row)

@@ -9,7 +9,9 @@ SessionError
 |  +- AudioNotFoundError    also when a file is gone from the disk
 |  +- ShareNotFoundError    also when the link was taken back
 +- InvalidActionError       the thing exists but this can't be done with it now (show to the user)
++- StorageFullError         the disk is full, or as much is stored as may be (show to the user)
 +- ArchiveError             a session file can't be taken in (show to the user)
++- SnapshotError            a copy can't be written, read or restored (show to the operator)
 +- DataFolderBusyError      another server holds the data folder (show to the operator)
 +- DatabaseError            the database can't be opened or brought up to date (show to the operator)
 """
@@ -51,8 +53,16 @@ class InvalidActionError(SessionError):
     """What was asked can't be done with this thing in its present state."""
 
 
+class StorageFullError(SessionError):
+    """There is no room for what was to be stored; nothing of it was."""
+
+
 class ArchiveError(SessionError):
     """A file is no session, a damaged one, or one that means harm."""
+
+
+class SnapshotError(SessionError):
+    """A copy of everything can't be made or used."""
 
 
 class DataFolderBusyError(SessionError):

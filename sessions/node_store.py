@@ -46,11 +46,13 @@ class NodeMethods(Transactions):
             SessionNotFoundError: if this owner has no such session.
             InvalidActionError: if it is in the trash.
             AudioNotFoundError: if the file is not in the blob store.
+            StorageFullError: if the session has no room for it.
         """
         self._require_blob(audio)
         with self._write() as db:
             session = own_session(db, owner_token, session_id)
             touch(session, self._now_ms())
+            self._require_room(db, session.id, audio)
             row = NodeRow(
                 **new_node_columns(session, self._now_ms()),
                 kind=NodeKind.CONTEXT,

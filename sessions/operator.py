@@ -3,7 +3,7 @@
 Apart from `SessionStore` on purpose: nothing that a visitor can reach leads here.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,17 @@ from sqlalchemy.orm import Session
 
 from sessions.archive_store import ArchiveMethods
 from sessions.blobs import BlobStore
+from sessions.conversion import to_node
 from sessions.database import open_reader
 from sessions.errors import DatabaseError, SessionNotFoundError
+from sessions.maintenance_store import MaintenanceMethods
 from sessions.migrations.upgrade import newest_revision, present_revision
 from sessions.models import NodeRow, SessionRow, TurnRow
+from sessions.node_store import lineage_rows
 from sessions.record import Json, read_record
 from sessions.store import AUDIO_FOLDER, DATABASE_NAME, open_store
-from sessions.tree import SessionInfo
+from sessions.tree import Node, SessionInfo, Turn
+from sessions.turn_reading import turn_values
 
 _SHORTEST_PREFIX = 4
 
@@ -47,7 +51,7 @@ class SessionListing:
     deleted_ms: int | None
 
 
-class Operator(ArchiveMethods):
+class Operator(ArchiveMethods, MaintenanceMethods):
     """All sessions of a data folder."""
 
     def __init__(self, engine: Engine, blobs: BlobStore) -> None:
@@ -104,6 +108,24 @@ class Operator(ArchiveMethods):
             f"Whose shall it be? As {why}, name a session of the one who gets it with --beside, "
             "or import the file on the studio's page."
         )
+
+    def finished_turns(self, session_id: str | None) -> Iterator[tuple[Turn, tuple[Node, ...]]]:
+        """Yield turns with what they were made on, from the root down, oldest first.
+
+        Args:
+            session_id: only of this session; None for all.
+        """
+        query = select(TurnRow.id).order_by(TurnRow.number)
+        if session_id is not None:
+            query = query.where(TurnRow.session_id == session_id)
+        with self._read() as db:
+            ids = db.scalars(query).all()
+        for turn_id in ids:
+            with self._read() as db:
+                row = db.scalars(select(TurnRow).where(TurnRow.id == turn_id)).one()
+                (turn,) = turn_values(db, [row])
+                lineage = tuple(to_node(step) for step in lineage_rows(db, row.node_id))
+            yield turn, lineage
 
     def add(self, owner_sha256: str, record: Json, sounds: Mapping[str, Path]) -> SessionInfo:
         """Give a session from outside to an owner.

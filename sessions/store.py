@@ -19,8 +19,10 @@ from sessions.archive_store import ArchiveMethods
 from sessions.blobs import BlobStore
 from sessions.database import open_engine
 from sessions.folder_lock import FolderLock
+from sessions.maintenance_store import MaintenanceMethods
 from sessions.migrations.upgrade import upgrade
 from sessions.node_store import NodeMethods
+from sessions.quotas import Quotas
 from sessions.session_store import SessionMethods
 from sessions.share_store import ShareMethods
 from sessions.turn_store import TurnMethods
@@ -30,7 +32,9 @@ DATABASE_NAME = "sessions.sqlite"
 AUDIO_FOLDER = "audio"
 
 
-class SessionStore(SessionMethods, NodeMethods, TurnMethods, WorkMethods, ShareMethods, ArchiveMethods):
+class SessionStore(
+    SessionMethods, NodeMethods, TurnMethods, WorkMethods, ShareMethods, ArchiveMethods, MaintenanceMethods
+):
     """All reads and writes of sessions, nodes, turns and variations.
 
     Each method is one transaction and may be called from any thread. Values come out, never rows. Every method takes
@@ -42,9 +46,9 @@ class SessionStore(SessionMethods, NodeMethods, TurnMethods, WorkMethods, ShareM
         server_id: of this run of the server; turns remember which run they were queued by.
     """
 
-    def __init__(self, engine: Engine, blobs: BlobStore, lock: FolderLock) -> None:
+    def __init__(self, engine: Engine, blobs: BlobStore, lock: FolderLock, quotas: Quotas) -> None:
         """Use `open_store` instead."""
-        super().__init__(engine, blobs)
+        super().__init__(engine, blobs, quotas)
         self._engine = engine
         self._folder_lock = lock
 
@@ -67,7 +71,7 @@ class SessionStore(SessionMethods, NodeMethods, TurnMethods, WorkMethods, ShareM
         self.close()
 
 
-def open_store(data_folder: Path) -> SessionStore:
+def open_store(data_folder: Path, *, quotas: Quotas | None = None) -> SessionStore:
     """Open the store of a data folder, made if it is not there, and bring it up to date.
 
     Turns that an earlier run left unfinished are marked failed with a clear word. The database is backed up into
@@ -75,6 +79,7 @@ def open_store(data_folder: Path) -> SessionStore:
 
     Args:
         data_folder: on a local disk; holds `sessions.sqlite`, `audio/` and `backups/`.
+        quotas: how much may be stored; None for as much as the disk holds.
 
     Raises:
         DataFolderBusyError: if another server uses it.
@@ -86,9 +91,10 @@ def open_store(data_folder: Path) -> SessionStore:
         engine = open_engine(data_folder / DATABASE_NAME)
         try:
             upgrade(engine, backup_folder=data_folder / "backups")
-            blobs = BlobStore(data_folder / AUDIO_FOLDER)
+            limits = quotas or Quotas()
+            blobs = BlobStore(data_folder / AUDIO_FOLDER, max_total_bytes=limits.total_bytes)
             blobs.remove_leftovers()
-            store = SessionStore(engine, blobs, lock)
+            store = SessionStore(engine, blobs, lock, limits)
             store.fail_interrupted_turns()
         except BaseException:
             engine.dispose()

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,8 +14,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from sessions.access import OPENS_TO_SHARES
 from sessions.blobs import BlobStore
 from sessions.database import read_only
-from sessions.errors import AudioNotFoundError, DatabaseError
+from sessions.errors import AudioNotFoundError, DatabaseError, StorageFullError
 from sessions.fair_lock import FairLock
+from sessions.quotas import Quotas, require_room
 from sessions.tree import AudioRef
 
 PATIENCE_S = 60.0
@@ -23,8 +25,10 @@ PATIENCE_S = 60.0
 class Transactions:
     """Begins transactions; each public method of a subclass is exactly one."""
 
-    def __init__(self, engine: Engine, blobs: BlobStore) -> None:
+    def __init__(self, engine: Engine, blobs: BlobStore, quotas: Quotas | None = None) -> None:
         self.blobs = blobs
+        self._quotas = quotas or Quotas()
+        self.num_writes = 0  # tells those who copy the database whether there is anything new
         self.server_id = new_id()
         self.server_pid = os.getpid()
         # The engine has one connection; this decides who gets it next.
@@ -39,10 +43,12 @@ class Transactions:
         """Begin a transaction that holds the write lock; all of it is kept, or none.
 
         Raises:
-            DatabaseError: if the disk is full or broken, or the database stays busy.
+            DatabaseError: if the disk is broken, or the database stays busy.
+            StorageFullError: if the disk is full.
         """
         with self._begin(self._writing, "saved") as db:
             yield db
+        self.num_writes += 1
 
     @contextmanager
     def _read(self) -> Generator[Session]:
@@ -62,9 +68,22 @@ class Transactions:
             with make_transaction.begin() as db:
                 yield db
         except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise StorageFullError(
+                    f"The session could not be {what}: the disk of the studio's server is full. What was saved before "
+                    "is there. Whoever runs it can make room."
+                ) from error
             raise DatabaseError(f"The session could not be {what}: {error.orig}.") from error
         finally:
             self._lock.release()
+
+    def _require_room(self, db: Session, session_id: str, audio: AudioRef | None = None) -> None:
+        """Refuse what would make a session larger than it may be; without audio, work on a session that is full.
+
+        Raises:
+            StorageFullError: if there is no room.
+        """
+        require_room(db, self.blobs, session_id, audio.sha256 if audio else None, self._quotas.session_bytes)
 
     def _now_ms(self) -> int:
         return time.time_ns() // 1_000_000

@@ -28,12 +28,14 @@ class TurnMethods(Transactions):
         Raises:
             NodeNotFoundError: if this owner has no such node.
             InvalidActionError: if the node or session is in the trash.
+            StorageFullError: if the session is full.
             ValueError: if a number of the settings is not finite.
         """
         with self._write() as db:
             node, session = own_node(db, owner_token, node_id)
             touch(session, self._now_ms())
             refuse_deleted(lineage_rows(db, node.id))
+            self._require_room(db, session.id)
             row = TurnRow(
                 id=new_id(),
                 session_id=session.id,

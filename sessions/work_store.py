@@ -60,6 +60,7 @@ class WorkMethods(Transactions):
             VariationNotFoundError: if this owner has no such variation.
             InvalidActionError: if it is done already.
             AudioNotFoundError: if the file is not in the blob store.
+            StorageFullError: if the session has no room for it.
             ValueError: if a number of the fit or the notes is not finite.
         """
         self._require_blob(result.audio)
@@ -67,6 +68,7 @@ class WorkMethods(Transactions):
             row, _, session = own_variation(db, owner_token, variation_id)
             if row.state == WorkState.DONE:
                 raise InvalidActionError("This variation is done already.")
+            self._require_room(db, session.id, result.audio)
             row.state = WorkState.DONE
             set_audio(row, result.audio)
             row.fit = from_mapping(result.fit)

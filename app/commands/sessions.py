@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from app.commands import exchange
+from app.commands import exchange, upkeep
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -15,3 +15,4 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     below = parser.add_subparsers(required=True, metavar="COMMAND")
     exchange.add_commands(below)
+    upkeep.add_commands(below)

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.progress import TurnProgress
 from app.services import Snapshot
+from sessions.blobs import BlobState
 from sessions.tree import AudioRef, Node, NodeKind, Turn, Variation, WorkState
 from stemgen_core.instruments import find_instrument
 
@@ -35,8 +36,10 @@ def feed_view(snapshot: Snapshot) -> Json:
     return {
         "session_id": snapshot.session.id,
         "revision": snapshot.session.updated_ms,
-        "contexts": [_context(node, labels) for node in snapshot.nodes if node.kind is NodeKind.CONTEXT],
-        "turns": [_turn(turn, labels, snapshot.progress.get(turn.id)) for turn in snapshot.turns],
+        "contexts": [
+            _context(node, labels, snapshot.lost_audio) for node in snapshot.nodes if node.kind is NodeKind.CONTEXT
+        ],
+        "turns": [_turn(turn, labels, snapshot.progress.get(turn.id), snapshot.lost_audio) for turn in snapshot.turns],
     }
 
 
@@ -51,7 +54,7 @@ def tree_view(snapshot: Snapshot) -> Json:
                 "node_id": node.id,
                 "parent_id": node.parent_id,
                 "label": labels[node.id],
-                "detail": _node_detail(node),
+                "detail": _node_detail(node) + _loss(node.audio, snapshot.lost_audio),
                 "hue": hue_of(node.instrument),
                 "is_starred": node.is_starred,
                 "is_current": node.id == current_id,
@@ -113,19 +116,27 @@ def _level_words(level_db: float) -> str:
     return f"{abs(level_db):.0f} dB {'louder' if level_db > 0 else 'quieter'}"
 
 
-def _context(node: Node, labels: Mapping[str, str]) -> Json:
+def _loss(audio: AudioRef | None, lost_audio: Mapping[str, BlobState]) -> str:
+    """Return the words for a sound whose file is missing or damaged; nothing for any other."""
+    state = None if audio is None else lost_audio.get(audio.sha256)
+    return "" if state is None else f" (file {state.value} on the server)"
+
+
+def _context(node: Node, labels: Mapping[str, str], lost_audio: Mapping[str, BlobState]) -> Json:
     audio = node.audio
     summary = "" if audio is None else f"{audio.duration_s:.1f} s, {audio.sample_rate_hz / 1000:g} kHz"
     return {
         "node_id": node.id,
         "label": labels[node.id],
-        "summary": summary,
+        "summary": summary + _loss(audio, lost_audio),
         "url": "" if audio is None else media_url(audio),
         "created_ms": node.created_ms,
     }
 
 
-def _turn(turn: Turn, labels: Mapping[str, str], progress: TurnProgress | None) -> Json:
+def _turn(
+    turn: Turn, labels: Mapping[str, str], progress: TurnProgress | None, lost_audio: Mapping[str, BlobState]
+) -> Json:
     preset = "" if turn.preset is None else f"{turn.preset}, "
     return {
         "turn_id": turn.id,
@@ -139,11 +150,11 @@ def _turn(turn: Turn, labels: Mapping[str, str], progress: TurnProgress | None) 
         "eta_s": None if progress is None or progress.eta_s is None else round(progress.eta_s),
         "error": turn.error or _first_error(turn),
         "created_ms": turn.created_ms,
-        "variations": [_variation(variation, progress) for variation in turn.variations],
+        "variations": [_variation(variation, progress, lost_audio) for variation in turn.variations],
     }
 
 
-def _variation(variation: Variation, progress: TurnProgress | None) -> Json:
+def _variation(variation: Variation, progress: TurnProgress | None, lost_audio: Mapping[str, BlobState]) -> Json:
     fraction = progress.fraction if progress is not None and progress.variation_id == variation.id else 0.0
     return {
         "variation_id": variation.id,
@@ -152,10 +163,20 @@ def _variation(variation: Variation, progress: TurnProgress | None) -> Json:
         "state": variation.state.value,
         "progress": round(1.0 if variation.state is WorkState.DONE else fraction, 2),
         "url": None if variation.audio is None else media_url(variation.audio),
-        "fit": None if not variation.fit else fit_view(variation.fit),
+        "fit": _fit_or_loss(variation, lost_audio),
         "is_starred": variation.is_starred,
         "node_id": variation.picked_node_id,
     }
+
+
+def _fit_or_loss(variation: Variation, lost_audio: Mapping[str, BlobState]) -> Json | None:
+    loss = _loss(variation.audio, lost_audio)
+    if loss and variation.audio is not None:
+        return {
+            "verdict": lost_audio[variation.audio.sha256].value,
+            "words": f"This take can't be heard{loss}. The same seed and settings make it again.",
+        }
+    return None if not variation.fit else fit_view(variation.fit)
 
 
 def _first_error(turn: Turn) -> str | None:

@@ -1,5 +1,6 @@
 """Writing audio files."""
 
+import io
 from pathlib import Path
 from typing import Literal
 
@@ -39,11 +40,13 @@ def _write(path: Path, waveform: Waveform, container: str, bit_depth: BitDepth) 
     values = (waveform.samples.detach().cpu().double() * full_scale).round().clamp(-full_scale, full_scale - 1)
     # libsndfile takes 24 bits as the upper part of 32.
     shifted = values.to(torch.int32) << (32 - bit_depth)
-    with path.open("wb") as file:
-        soundfile.write(
-            file,
-            shifted.T.contiguous().numpy(),  # [C, L] -> [L, C]
-            waveform.sample_rate_hz,
-            format=container,
-            subtype=f"PCM_{bit_depth}",
-        )
+    # Into memory first: libsndfile swallows the error of a full disk, and a file cut short would pass for whole.
+    encoded = io.BytesIO()
+    soundfile.write(
+        encoded,
+        shifted.T.contiguous().numpy(),  # [C, L] -> [L, C]
+        waveform.sample_rate_hz,
+        format=container,
+        subtype=f"PCM_{bit_depth}",
+    )
+    path.write_bytes(encoded.getbuffer())

@@ -1,12 +1,13 @@
 """Files by the hash of their bytes."""
 
 import hashlib
+import resource
 from pathlib import Path
 
 import pytest
 
-from sessions.blobs import BlobStore
-from sessions.errors import AudioNotFoundError
+from sessions.blobs import BlobState, BlobStore
+from sessions.errors import AudioNotFoundError, StorageFullError
 
 
 def _files(folder: Path) -> list[str]:
@@ -76,3 +77,58 @@ def test_what_is_no_stored_hash_is_not_found_and_leads_nowhere(tmp_path: Path, n
     assert not blobs.has(name)
     with pytest.raises(AudioNotFoundError, match="not stored here"):
         blobs.path(name)
+
+
+def test_missing_and_damaged_files_are_told_from_whole_ones_also_when_it_happens_later(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+    whole, cut, gone, swapped = (blobs.add_bytes(name) for name in (b"whole", b"cut short", b"gone", b"swapped"))
+    places = {sha256: blobs.path(sha256) for sha256 in (whole, cut, gone, swapped)}
+
+    places[cut].write_bytes(b"cut")
+    places[gone].unlink()
+    places[swapped].write_bytes(b"swappet")  # as long as before
+
+    assert {sha256: blobs.state(sha256) for sha256 in places} == {
+        whole: BlobState.PRESENT,
+        cut: BlobState.DAMAGED,
+        gone: BlobState.MISSING,
+        swapped: BlobState.DAMAGED,
+    }
+    with pytest.raises(AudioNotFoundError, match="is damaged"):
+        blobs.path(cut)
+    assert blobs.add_bytes(b"cut short") == cut
+    assert blobs.state(cut) is BlobState.PRESENT  # stored again is mended
+
+
+def test_store_holds_no_more_than_it_may_and_says_so(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path, max_total_bytes=10)
+    sha256 = blobs.add_bytes(b"12345678")
+
+    with pytest.raises(StorageFullError, match="storage is full"):
+        blobs.add_bytes(b"abc")
+
+    assert len(_files(tmp_path)) == 1
+    assert blobs.add_bytes(b"12345678") == sha256  # the same once more takes no room
+    assert blobs.total_bytes() == 8
+    blobs.remove(sha256)
+    assert (blobs.add_bytes(b"abc"), blobs.total_bytes()) == (blobs.add_bytes(b"abc"), 3)
+
+
+def test_what_was_there_before_counts_too(tmp_path: Path) -> None:
+    BlobStore(tmp_path).add_bytes(b"12345678")
+
+    with pytest.raises(StorageFullError):
+        BlobStore(tmp_path, max_total_bytes=10).add_bytes(b"abc")
+
+
+def test_full_disk_is_said_in_words_and_leaves_nothing(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        with pytest.raises(StorageFullError, match="disk of the studio's server is full"):
+            blobs.add_bytes(bytes(2_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert _files(tmp_path) == []

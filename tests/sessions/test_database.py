@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from sessions import database
 from sessions.database import back_up, open_engine, read_only
-from sessions.errors import DatabaseError, DataFolderBusyError
+from sessions.errors import DatabaseError, DataFolderBusyError, StorageFullError
 from sessions.store import DATABASE_NAME, SessionStore, open_store
 from tests.sessions.scene import OWNER, Scene
 
@@ -174,7 +174,7 @@ def test_full_disk_is_an_error_that_loses_nothing_and_passes(store: SessionStore
     with store._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite takes the present size at least
 
-    with pytest.raises(DatabaseError, match="could not be saved: database or disk is full"):
+    with pytest.raises(StorageFullError, match="could not be saved: the disk of the studio's server is full"):
         store.set_analysis(OWNER, context.id, {"beats_s": list(range(50_000))})
     assert store.node(OWNER, context.id) == context
 

@@ -1,0 +1,93 @@
+"""What the server does by the clock: snapshots while anything changes, and sweeping."""
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+from sessions.errors import SessionError
+from sessions.snapshot import SnapshotFolder
+from sessions.store import SessionStore
+
+log = logging.getLogger(__name__)
+
+_SWEEP_EVERY_S = 6 * 3600.0
+
+
+class Upkeep:
+    """A thread that sees to the data until it is closed."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        *,
+        snapshots: SnapshotFolder | None = None,
+        interval_s: float = 60.0,
+        small_files: tuple[Path, ...] = (),
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            store: the sessions.
+            snapshots: where copies go; None for nowhere.
+            interval_s: seconds between copies.
+            small_files: further files that belong to the data.
+        """
+        self._store = store
+        self._snapshots = snapshots
+        self._interval_s = interval_s
+        self._small_files = small_files
+        self._num_writes_copied = -1
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and make the last copy; call it when nothing writes any more."""
+        self._stop.set()
+        self._thread.join()
+        self._copy()
+
+    def _run(self) -> None:
+        swept_s = float("-inf")
+        while True:
+            if time.monotonic() - swept_s > _SWEEP_EVERY_S:
+                self._sweep()
+                swept_s = time.monotonic()
+            if self._stop.wait(self._interval_s):
+                return
+            self._copy()
+
+    def _copy(self) -> None:
+        num_writes = self._store.num_writes
+        if self._snapshots is None or num_writes == self._num_writes_copied:
+            return
+        try:
+            info = self._snapshots.save(self._store.engine, self._store.blobs, self._small_files)
+        except SessionError:  # the next one may succeed; the studio goes on
+            log.exception("No snapshot was made")
+            return
+        self._num_writes_copied = num_writes
+        log.info("Snapshot %s: %d sounds", info.database, info.num_sounds)
+
+    def _sweep(self) -> None:
+        try:
+            num_files, num_bytes = self._store.sweep_orphans()
+        except (SessionError, OSError):
+            log.exception("Unused files could not be swept")
+            return
+        if num_files:
+            log.info("Removed %d unused files, %.1f MB", num_files, num_bytes / 1e6)
+
+
+def restore_if_empty(data_path: Path, snapshots: SnapshotFolder, database_name: str, audio_folder: str) -> bool:
+    """Fill a data folder without sessions from the latest snapshot; return whether it was.
+
+    Raises:
+        SnapshotError: if there is one and it can't be used: beginning anew beside it would overwrite it.
+    """
+    if (data_path / database_name).exists() or snapshots.latest() is None:
+        return False
+    info = snapshots.restore(data_path, database_name=database_name, audio_folder=audio_folder)
+    log.info("Restored %s with %d sounds from %s", info.database, info.num_sounds, snapshots.address)
+    return True

@@ -1,0 +1,125 @@
+"""What is wrong with a data folder, and what to do about it."""
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DBAPIError
+
+from sessions.blobs import BlobState, BlobStore
+from sessions.database import read_only
+from sessions.maintenance_store import ORPHAN_GRACE_S
+from sessions.models import NodeRow, TurnRow, VariationRow
+
+_LITTLE_BYTES = 500_000_000
+_MANY_BYTES = 64_000_000
+
+
+class Severity(StrEnum):
+    """How bad something is."""
+
+    BROKEN = "broken"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        severity: broken, if something was lost or will be.
+        what: what it is.
+        advice: what to do.
+    """
+
+    severity: Severity
+    what: str
+    advice: str
+
+
+def check_database(engine: Engine) -> Iterator[Finding]:
+    """Look at the database alone."""
+    try:
+        with read_only(engine).connect() as connection:
+            damage = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
+            orphans = len(connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall())
+    except DBAPIError as error:
+        damage, orphans = [str(error.orig)], 0
+    if damage != ["ok"]:
+        yield Finding(
+            Severity.BROKEN,
+            f"The database is damaged: {'; '.join(damage)}.",
+            "Stop the server, move sessions.sqlite and its -wal and -shm away, and run `stemgen sessions restore` with "
+            "your latest backup. `stemgen sessions export` may still bring single sessions out of the damaged one.",
+        )
+    if orphans:
+        yield Finding(
+            Severity.BROKEN,
+            f"The database has {orphans} references that lead nowhere.",
+            "Stop the server and run `stemgen sessions restore` with your latest backup.",
+        )
+
+
+def check_sounds(engine: Engine, blobs: BlobStore) -> Iterator[Finding]:
+    """Hold every sound that a row names against its hash."""
+    nodes = select(NodeRow.audio_sha256, NodeRow.session_id).where(NodeRow.audio_sha256.is_not(None))
+    variations = (
+        select(VariationRow.audio_sha256, TurnRow.session_id)
+        .join(TurnRow, VariationRow.turn_id == TurnRow.id)
+        .where(VariationRow.audio_sha256.is_not(None))
+    )
+    owners: dict[str, str] = {}
+    with read_only(engine).connect() as connection:
+        for query in (nodes, variations):
+            owners |= {str(sha256): str(session_id) for sha256, session_id in connection.execute(query)}
+    for sha256, session_id in sorted(owners.items()):
+        state = blobs.state(sha256)
+        if state is not BlobState.PRESENT:
+            yield Finding(
+                Severity.BROKEN,
+                f"The sound {sha256[:12]} of session {session_id[:12]} is {state.value}.",
+                "Copy audio/ from a backup over this one, or run `stemgen sessions check --regenerate`, which makes "
+                "takes again and puts those back that come out the same.",
+            )
+    now_s = time.time()
+    old = [e for e in blobs.entries() if e.sha256 not in owners and now_s - e.modified_s > ORPHAN_GRACE_S]
+    if old:
+        yield Finding(
+            Severity.NOTE,
+            f"{len(old)} files that nothing uses take {sum(e.num_bytes for e in old) / 1e6:.1f} MB.",
+            "The server sweeps them when it starts and every few hours; `stemgen sessions gc` does it now.",
+        )
+
+
+def check_surroundings(data_folder: Path, database_name: str) -> Iterator[Finding]:
+    """Look at the disk and at SQLite itself."""
+    free_bytes = shutil.disk_usage(data_folder).free
+    if free_bytes < _LITTLE_BYTES:
+        yield Finding(
+            Severity.NOTE, f"The disk has only {free_bytes / 1e6:.0f} MB left.", "Make room before it is full."
+        )
+    wal = data_folder / f"{database_name}-wal"
+    if wal.is_file() and wal.stat().st_size > _MANY_BYTES:
+        yield Finding(
+            Severity.NOTE,
+            f"The write-ahead log has {wal.stat().st_size / 1e6:.0f} MB.",
+            "Restart the server; if it grows again, report it.",
+        )
+    if has_wal_reset_fault(sqlite3.sqlite_version_info):
+        yield Finding(
+            Severity.NOTE,
+            f"SQLite {sqlite3.sqlite_version} can damage a database that two connections write to.",
+            "The studio keeps to one connection, so this is harmless, as long as no other program writes to "
+            f"{database_name}. Newer than 3.51.2 is better.",
+        )
+
+
+def has_wal_reset_fault(version: tuple[int, int, int]) -> bool:
+    """Return whether a version of SQLite has the WAL-reset fault: 3.7.0 to 3.51.2, but for two that were mended."""
+    is_mended = version[:2] in {(3, 44), (3, 50)} and version >= {44: (3, 44, 6), 50: (3, 50, 7)}[version[1]]
+    return (3, 7, 0) <= version <= (3, 51, 2) and not is_mended
