@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help studio install install-dev test slow torture soak audit check fix system-tools corpus-tools
+.PHONY: help studio install install-dev test slow torture soak audit check fix screenshots system-tools script-tools corpus-tools
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 22
@@ -32,10 +32,10 @@ install: $(VENV)/.installed  ## make .venv with all that the studio and `stemgen
 
 install-dev: $(VENV)/.installed-dev  ## add what tests, checks and training need
 
-test: install-dev system-tools  ## install what tests need and run them
+test: install-dev system-tools script-tools  ## install what tests need and run them
 	$(BIN)/python -m pytest
 
-slow: install-dev system-tools  ## run the tests that take longer than 2 s
+slow: install-dev system-tools script-tools  ## run the tests that take longer than 2 s
 	$(BIN)/python -m pytest -m slow
 
 torture: install-dev system-tools  ## run the full proofs of safety and durability (over an hour; docs/testing.md)
@@ -52,13 +52,21 @@ check: install-dev  ## format, lint, types, import rule
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
+	@.ci/script-tools check
 
 fix: install-dev  ## format and repair what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@.ci/script-tools fix
+
+screenshots: install-dev system-tools  ## go through a session and write docs/screenshots/*.png
+	$(BIN)/python -m docs.screenshots.take
 
 system-tools:  ## install ffmpeg, Chromium, FluidSynth and soundfonts with apt where they are missing (for tests)
 	@sh .ci/system-tools ffmpeg chromium fluidsynth soundfonts
+
+script-tools:  ## install biome and axe-core with npm, where npm is, to check the page's scripts with
+	@.ci/script-tools install
 
 corpus-tools:  ## install FluidSynth and soundfonts with apt where they are missing (for `stemgen synthesize`)
 	@sh .ci/system-tools fluidsynth soundfonts

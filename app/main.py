@@ -75,7 +75,6 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     from app.ui.guard import LOOPBACK, Guard
     from app.ui.layout import build_page
     from app.ui.routes import build_routes
-    from app.ui.static import page_head
     from app.ui.theme import build_theme, page_style
 
     page = build_page(studio, browser_secret=browser_secret(settings.data_path))
@@ -99,7 +98,6 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
         max_file_size=f"{settings.max_upload_mb}mb",
         theme=build_theme(),
         css=page_style(),
-        head=page_head(),
         footer_links=[],
         **launch_options,
     )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from app.ui.static import page_head
+
 FOLDER = Path(__file__).parent
 
 
@@ -25,6 +27,7 @@ def build_component(name: str, template: str, *, elem_id: str) -> gr.HTML:
         html_template=template,
         css_template=(FOLDER / f"{name}.css").read_text("utf-8"),
         js_on_load=(FOLDER / f"{name}.js").read_text("utf-8"),
+        head=page_head(),  # each component waits for these; what the page itself is given, none waits for
         apply_default_css=False,
         elem_id=elem_id,
     )

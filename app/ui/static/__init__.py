@@ -41,12 +41,8 @@ def url_of(name: str) -> str:
 def page_head() -> str:
     """Return the tags for the page's head: font, style and scripts."""
     font = f'<link rel="preload" href="{url_of(FONT)}" as="font" type="font/woff2" crossorigin>'
-    # The first one decides between light and dark, before anything is painted.
-    first, *others = (f'src="{url_of(name)}"' for name in SCRIPTS)
     style = f'<link rel="stylesheet" href="{url_of(STYLE)}">'
-    return "\n".join(
-        [font, style, f"<script {first}></script>", *(f"<script defer {other}></script>" for other in others)]
-    )
+    return "\n".join([font, style, *(f'<script src="{url_of(name)}"></script>' for name in SCRIPTS)])
 
 
 SERVED = (*SCRIPTS, STYLE, FONT)

@@ -79,6 +79,7 @@
       const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!direction) return;
       event.preventDefault();
+      event.stopPropagation(); // keys.js would step once more
       globalThis.stemStage.stepBar(direction);
     });
     new ResizeObserver(draw).observe(ruler);

@@ -24,6 +24,7 @@ def page(server: Server, visit: Visit) -> Page:
     """Return the page on a loop whose bars are known."""
     page = visit(server.url)
     start_from_example(page)
+    page.wait_for_function("stemStage.dock")
     token, node_id = page.evaluate("[stemEngine.mediaKey, stemStage.dock.node_id]")
     analysis = {"tempo_bpm": 60 * 4 * NUM_BARS / LOOP_S, "beats_per_bar": 4, "num_bars": NUM_BARS, "key": "A minor"}
     server.studio.store.set_analysis(token, node_id, analysis)
