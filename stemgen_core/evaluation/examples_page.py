@@ -16,12 +16,14 @@ from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.drawing import RollLane, audio_player, page, piano_roll_svg, spectrogram_png, write_listenable
 from stemgen_core.evaluation.experiments.clips import LAYERS_ON_DRUMS, LAYERS_ON_PITCHED, Clip, fit_cells
 from stemgen_core.evaluation.held_out import held_out_windows
+from stemgen_core.evaluation.report import interval_cell
 from stemgen_core.generator import GenerationRequest, GenerationResult, StemGenerator
 from stemgen_core.instruments import find_instrument
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.types import Waveform
 
 PAGE_RATE_HZ = 24_000  # enough to judge by, at half the bytes
+_UNMEASURED = interval_cell(None)
 _COMPRESSION = 0.8  # about 6 kB a second
 _WINDOW_S = 10.0
 _NUM_VARIATIONS = 2  # of the first turn on a clip
@@ -138,7 +140,9 @@ class ExamplesPage:
 
     def _add_card(self, title: str, fit: FitReport, players: str, picture: str) -> None:
         offset, onsets, harmony, level, verdict = fit_cells(fit)
-        measured = f"fit {verdict}: offset {offset}, time {onsets}, harmony {harmony}, level {level}"
+        parts = (("offset", offset), ("time", onsets), ("harmony", harmony), ("level", level))
+        # Drums have no harmony, a drone no onsets: what could not be measured is not mentioned.
+        measured = f"fit {verdict}: {', '.join(f'{name} {value}' for name, value in parts if value != _UNMEASURED)}"
         self._parts.append(
             f'<section class="card"><h3>{escape(title)}</h3>\n<p class="faint">{escape(measured)}</p>\n'
             f"{players}\n{picture}</section>"

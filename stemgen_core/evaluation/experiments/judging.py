@@ -1,7 +1,7 @@
 """Which score should choose among variations? Judged by true pairs against near misses, on held-out pieces."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,9 +131,10 @@ def run(bench: Bench, report: Report) -> list[Table]:
         "listening score (the model's)": bench.listening_score,
     }
     rows: list[tuple[Cell, ...]] = []
+    total = len(scorers) * (1 + len(KINDS))
     for number, (name, scorer) in enumerate(scorers.items()):
-        rows += _judge(name, scorer, cases, misses)
-        report(number + 1, len(scorers))
+        first = number * (1 + len(KINDS))
+        rows += _judge(name, scorer, cases, misses, lambda done, first=first: report(first + done, total))
     return [
         Table(
             "judging",
@@ -150,16 +151,22 @@ def run(bench: Bench, report: Report) -> list[Table]:
 
 
 def _judge(
-    name: str, scorer: PairScorer, cases: Sequence[Case], misses: dict[str, list[Candidate | None]]
+    name: str,
+    scorer: PairScorer,
+    cases: Sequence[Case],
+    misses: dict[str, list[Candidate | None]],
+    report: Callable[[int], None],
 ) -> list[tuple[Cell, ...]]:
     contexts, started = [case.context for case in cases], time.monotonic()
     true = score_all(scorer, contexts, [case.true for case in cases])
     seconds = (time.monotonic() - started) / max(1, len(cases))
     rows: list[tuple[Cell, ...]] = []
-    for kind in KINDS:
+    for number, kind in enumerate(KINDS):
+        report(number + 1)
         # A case without such a near miss is no case; a score without an answer is half right.
         which = [index for index, miss in enumerate(misses[kind]) if miss is not None]
         scores = score_all(scorer, [contexts[index] for index in which], [misses[kind][index] for index in which])
         area = evaluate(true[which], scores)["area_under_curve"]
         rows.append((name, kind, mean_interval(told_apart(true[which], scores)), area, seconds))
+    report(1 + len(KINDS))
     return rows

@@ -21,6 +21,7 @@ def sounding(*tones_by_second: tuple[int, ...], pitchedness: float = 0.9) -> Chr
 def test_nothing_has_no_triad_and_no_agreement() -> None:
     assert chords.triad_of(np.zeros(12)) == -1
     assert chords.triad_of(np.ones(12)) == -1
+    assert chords.triad_of(np.array([1.0] * 3 + [0.0] * 9)) == -1  # a cluster
     assert chords.triads_over_time(NOTHING).tolist() == [-1, -1]
     assert chords.evaluate(NOTHING, sounding(C)) == {"chord_agreement": None}
     assert chords.chord_agreement(sounding(C), NOTHING) is None
