@@ -112,7 +112,7 @@ def test_missing_mir_eval_is_named_with_its_command(monkeypatch: pytest.MonkeyPa
 def test_tempos_that_count_each_others_beats_are_the_same() -> None:
     assert [beat.same_tempo(120.0, bpm) for bpm in (120.0, 60.0, 240.0, 40.0, 80.0, 124.0)] == [1.0] * 6
     assert [beat.same_tempo(120.0, bpm) for bpm in (126.0, 100.0, 150.0, 220.0)] == [0.0] * 4
-    with pytest.raises(ValueError, match="tempos must be > 0, got 120.0 and 0"):
+    with pytest.raises(ValueError, match=r"tempos must be > 0, got 120\.0 and 0"):
         beat.same_tempo(120.0, 0)
 
 

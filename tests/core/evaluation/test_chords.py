@@ -56,6 +56,11 @@ def test_agreement_is_the_share_of_the_time_with_the_same_root_and_third() -> No
     assert chords.chord_agreement(sounding(C), sounding((0, 3, 7)), seventh) == 0.0
 
 
+def test_where_the_stem_rests_nothing_is_asked_of_it() -> None:
+    assert chords.chord_agreement(sounding(C, C), sounding(C, ())) == 1.0
+    assert chords.chord_agreement(sounding(C, ()), sounding(C, C)) == 1.0
+
+
 def test_labels_are_mir_evals() -> None:
     assert chords.label_of((9, 0, 4)) == "A:(1,b3,5)"
     assert chords.label_of((10, 2, 5, 8)) == "A#:(1,3,5,b7)"
