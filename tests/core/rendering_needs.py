@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from stemgen_core.corpus.render import HELDOUT_FONTS, TRAINING_FONTS
+from stemgen_core.corpus.offline_synth import HELDOUT_FONTS, TRAINING_FONTS
 
 
 def _what_is_missing() -> str | None:

@@ -1,17 +1,12 @@
+import random
+
 import numpy as np
 import pytest
 
 from stemgen_core.corpus.arrangement import compose_piece
+from stemgen_core.corpus.offline_synth import HELDOUT_FONTS, SAMPLE_RATE_HZ, OfflineSynth, shared_synth
 from stemgen_core.corpus.piece import StemScore
-from stemgen_core.corpus.render import (
-    HELDOUT_FONTS,
-    LEVEL_JITTER_DB,
-    SAMPLE_RATE_HZ,
-    OfflineSynth,
-    render_piece,
-    render_stem,
-    shared_synth,
-)
+from stemgen_core.corpus.render import LEVEL_JITTER_DB, draw_tuning_cents, is_electronic, render_piece, render_stem
 from stemgen_core.errors import MissingDependencyError
 from stemgen_core.score import Note
 from stemgen_core.sound.level import CATEGORY_LEVEL_DB, PEAK_CEILING, active_rms_db
@@ -29,6 +24,14 @@ def _onset_s(samples: np.ndarray) -> float:
 @pytest.fixture(scope="module")
 def synth() -> OfflineSynth:
     return shared_synth(is_heldout=True)  # the small font loads in no time
+
+
+def _pitch_of(samples: np.ndarray, near_hz: float) -> float:
+    """Return the frequency of the strongest partial within a semitone, Hz."""
+    size = 8 * len(samples)
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)), size))
+    low, high = (round(near_hz * 2 ** (step / 12) * size / SAMPLE_RATE_HZ) for step in (-1, 1))
+    return float(low + spectrum[low:high].argmax()) * SAMPLE_RATE_HZ / size
 
 
 def _render(synth: OfflineSynth, notes: list[Note], program: int = 0, is_drums: bool = False) -> np.ndarray:
@@ -107,3 +110,40 @@ def test_a_missing_font_names_the_step_that_installs_it(tmp_path) -> None:  # no
 
 def test_the_heldout_font_is_no_training_font() -> None:
     assert set(shared_synth(is_heldout=True)._font_ids) == set(HELDOUT_FONTS)
+
+
+@pytest.mark.parametrize("cents", [-30.0, 25.0])
+def test_a_piece_can_be_tuned_and_the_next_one_is_not(synth: OfflineSynth, cents: float) -> None:
+    def play(tuning_cents: float) -> float:
+        samples = synth.render(
+            [Note(0.0, 69, 1.9, 100)],
+            font="timgm",
+            program=73,
+            is_drums=False,
+            num_audio_samples=L,
+            tuning_cents=tuning_cents,
+        )
+        return _pitch_of(samples[0], 440)
+
+    reference = play(0.0)
+
+    assert 1200 * np.log2(play(cents) / reference) == pytest.approx(cents, abs=4)  # the flute wavers
+    assert play(0.0) == reference
+
+
+def test_most_pieces_are_in_tune_and_no_piece_is_far_off() -> None:
+    tunings = [draw_tuning_cents(seed) for seed in range(400)]
+
+    assert 0.25 < sum(tuning != 0 for tuning in tunings) / len(tunings) < 0.45
+    assert max(map(abs, tunings)) <= 30
+
+
+def test_electronic_sounds_are_for_electronic_programs_and_above_all_for_their_genres() -> None:
+    def share(instrument: str, program: int, genre: str) -> float:
+        stem = StemScore(instrument, instrument, program, (), "test")
+        return sum(is_electronic(stem, genre, random.Random(seed)) for seed in range(300)) / 300
+
+    assert share("bass", 38, "techno") > 0.8
+    assert share("drums", 25, "techno") > 0.8
+    assert 0.1 < share("bass", 38, "rock") < 0.4
+    assert share("bass", 32, "techno") == share("piano", 0, "techno") == share("drums", 0, "techno") == 0

@@ -1,0 +1,1 @@
+"""A synthesiser of our own for electronic sounds: subtractive and FM voices, and a drum machine."""
