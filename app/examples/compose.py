@@ -75,7 +75,7 @@ def _twice(stem: StemScore, start_s: float, loop_s: float) -> StemScore:
 
 def _describe(piece: Piece, stem: StemScore) -> str:
     words = [f"{piece.tempo_bpm:.0f} BPM", f"{NUM_BARS} bars"]
-    if stem.instrument != "drums":
+    if stem.instrument != "drums" and piece.key_pitch_class is not None:
         words.insert(1, f"{_PITCH_CLASSES[piece.key_pitch_class]} {piece.mode}")
     return ", ".join(words)
 

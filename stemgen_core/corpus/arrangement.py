@@ -3,20 +3,21 @@
 import math
 import random
 
-from stemgen_core.corpus import bass, comping, drums, melody
+from stemgen_core.corpus import bass, comping, drums, melody, percussion
 from stemgen_core.corpus.clock import METERS, BeatClock
 from stemgen_core.corpus.genre import Genre
 from stemgen_core.corpus.genre_table import GENRES, choose_genre
 from stemgen_core.corpus.palette import COLOURS
 from stemgen_core.corpus.performance import limit_polyphony, perform
-from stemgen_core.corpus.piece import ChordSpan, Piece, StemScore
+from stemgen_core.corpus.piece import ChordSpan, KeyChange, Piece, StemScore
 from stemgen_core.corpus.plan import Event, Plan, draw_plan
+from stemgen_core.corpus.traits import choose_start, draw_feel, has_percussion, vary_meter
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 MAX_VOICES = 5
 _MAX_SILENCE_S = 9.0
 _LEAST_PARTS, _MAX_PARTS = (2, 3, 3, 4), 5
-_COLOUR_CHANCE = 0.4
+_COLOUR_CHANCE = 0.45
 _REST_CHANCE = {"drums": 0.04, "bass": 0.05}
 
 
@@ -40,8 +41,8 @@ def _draw_clock(genre: Genre, rng: random.Random) -> BeatClock:
     )
 
 
-def _choose_parts(genre: Genre, rng: random.Random) -> list[tuple[str, str, int]]:
-    """Return (instrument, style, program) of the chairs that are taken, two to five."""
+def _choose_parts(genre: Genre, rng: random.Random, *, has_theme: bool) -> list[tuple[str, str, int]]:
+    """Return (instrument, style, program) of the chairs that are taken, two to five; one plays the theme if any."""
     taken = [part for part in genre.parts if rng.random() < part.chance]
     free = [part for part in genre.parts if part not in taken]
     rng.shuffle(free)
@@ -59,6 +60,12 @@ def _choose_parts(genre: Genre, rng: random.Random) -> list[tuple[str, str, int]
             fallback = [name for name in part.styles if name in comping.STYLES]
             style = rng.choice(fallback or ["line"])
         chosen.append((instrument, style, rng.choice(programs)))
+    if has_theme:
+        # Whoever has a tune plays the theme; if nobody has, the last to come.
+        singers = [number for number, (_, style, _) in enumerate(chosen) if style in melody.STYLES]
+        number = singers[0] if singers else len(chosen) - 1
+        instrument, _, program = chosen[number]
+        chosen[number] = (instrument, "theme", program)
     return chosen
 
 
@@ -91,9 +98,9 @@ def _shape(plan: Plan, events: list[Event]) -> list[Event]:
     ]
 
 
-def _write_stems(plan: Plan, seed: int) -> list[tuple[str, str, int, list[Event]]]:
+def _write_stems(name: str, plan: Plan, seed: int) -> list[tuple[str, str, int, list[Event]]]:
     """Return (instrument, style, program, events) of each stem; each part has its own stream of chance."""
-    genre = plan.genre
+    genre, theme = plan.genre, plan.theme
     rng = random.Random(f"{seed}:band")
     drum_part = drums.write_drums(plan, random.Random(f"{seed}:drums"))
     stems = []
@@ -101,15 +108,20 @@ def _write_stems(plan: Plan, seed: int) -> list[tuple[str, str, int, list[Event]
         stems.append(("drums", "groove", rng.choice(genre.kits), list(drum_part.events)))
     if rng.random() < 0.96:
         style = rng.choice(genre.bass_styles)
+        if theme is not None and theme.kind == "riff" and rng.random() < 0.7:
+            style = "theme"
         line = bass.write_bass(plan, style, drum_part.kick_steps, random.Random(f"{seed}:bass"))
         stems.append(("bass", style, rng.choice(genre.bass_programs), line))
-    for number, (instrument, style, program) in enumerate(_choose_parts(genre, rng)):
+    for number, (instrument, style, program) in enumerate(_choose_parts(genre, rng, has_theme=theme is not None)):
         part_rng = random.Random(f"{seed}:part{number}")
         if style in melody.STYLES:
             events = melody.write_melody(plan, style, melody.REGISTERS[instrument], part_rng)
         else:
             events = comping.write_comping(plan, style, comping.REGISTERS[instrument], part_rng)
         stems.append((instrument, style, program, events))
+    if has_percussion(name, rng):
+        events = percussion.write_percussion(plan, random.Random(f"{seed}:percussion"))
+        stems.append(("drums", "percussion", 0, events))
     return stems
 
 
@@ -127,13 +139,14 @@ def compose_piece(seed: int, duration_s: float = 24.0) -> Piece:
         raise ValueError(f"duration_s must be > 0, got {duration_s}")
     rng = random.Random(f"{seed}:piece")
     name = choose_genre(rng)
-    genre = GENRES[name]
+    genre = vary_meter(name, GENRES[name], rng)
     clock = _draw_clock(genre, rng)
     bar_s = clock.step_s * clock.meter.steps_per_bar
-    plan = draw_plan(genre, math.ceil(duration_s / bar_s) + 2, rng)
+    plan = draw_plan(genre, math.ceil(duration_s / bar_s) + 2, rng, choose_start(name, rng))
     timing_ms = genre.timing_ms * rng.uniform(0.3, 1.2)
+    feel_ms = draw_feel(name, genre, clock.meter, rng)
     stems, names = [], set()
-    for number, (instrument, style, program, events) in enumerate(_write_stems(plan, seed)):
+    for number, (instrument, style, program, events) in enumerate(_write_stems(name, plan, seed)):
         stem_rng = random.Random(f"{seed}:{number}:performance")
         is_drums = instrument == "drums"
         events = _drop_sections(plan, events, clock.step_s, _REST_CHANCE.get(instrument, 0.12), stem_rng)
@@ -145,6 +158,7 @@ def compose_piece(seed: int, duration_s: float = 24.0) -> Piece:
             lag_ms=stem_rng.uniform(-0.5, 1.0) * timing_ms,
             is_drums=is_drums,
             rng=stem_rng,
+            feel_ms=feel_ms,
         )
         if not is_drums:
             notes = tuple(limit_polyphony(notes, 1 if style in melody.STYLES or instrument == "bass" else MAX_VOICES))
@@ -167,7 +181,14 @@ def compose_piece(seed: int, duration_s: float = 24.0) -> Piece:
         downbeat_times_s=_grid_times(plan, clock, clock.meter.steps_per_bar, duration_s),
         stems=tuple(stems),
         duration_s=duration_s,
+        key_changes=_key_changes(plan, clock, duration_s),
+        start=plan.theme.kind if plan.theme else "chords",
     )
+
+
+def _key_changes(plan: Plan, clock: BeatClock, duration_s: float) -> tuple[KeyChange, ...]:
+    changes = [KeyChange(clock.time_s(step), key) for step, key in plan.key_changes]
+    return tuple(change for change in changes if change.start_s < duration_s)
 
 
 def _grid_times(plan: Plan, clock: BeatClock, stride: int, duration_s: float) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from stemgen_core.corpus.melody import theme_events
 from stemgen_core.corpus.plan import ChordSpot, Event, Plan
 from stemgen_core.corpus.theory import nearest_pitch
 
@@ -39,7 +40,7 @@ _LINES: dict[str, tuple[str, ...]] = {
 _LINES_WALTZ = ("0:r", "0:r 8:5", "0:r 4:5 8:5", "0:r 4:3 8:5", "0:r 10:5")
 _LINES_SIX = ("0:r", "0:r 6:5", "0:r 6:r", "0:r 4:r 6:r 10:5", "0:r 2:3 4:5 6:8 8:5 10:3", "0:r 4:5 6:r 10:r")
 
-STYLES = (*_LINES, "kick", "walking")
+STYLES = (*_LINES, "kick", "walking", "theme")
 _APPROACHING = ("root_fifth", "root", "walk_up", "kick", "syncopated", "boogie", "eighths")
 
 
@@ -137,6 +138,8 @@ def write_bass(plan: Plan, style: str, kick_steps: dict[str, tuple[int, ...]], r
     """
     if style == "walking":
         return _walking_events(plan, rng)
+    if style == "theme":
+        return theme_events(plan, (LOW, HIGH))
     lines = {label: _loop_line(style, plan, kick_steps.get(label, ()), rng) for label in ("A", "B")}
     if rng.random() < 0.6:
         lines["B"] = lines["A"]

@@ -137,6 +137,8 @@ REGISTERS: dict[str, Register] = {
     "synth_lead": Register(52, 81, 3),
     "synth_pad": Register(48, 79, 4),
     "ethnic": Register(52, 79, 3),
+    "percussive": Register(60, 86, 2),
+    "synth_effects": Register(50, 79, 4),
 }
 
 

@@ -217,5 +217,11 @@ GROOVES: dict[str, dict[str, str]] = {
     "waltz_rim": {"kick": "x.......3...", "rim": "....x...x...", "shaker": "x.x.x.x.x.x."},
     "six_eight": {"kick": "x.........4.", "snare": "......x.....", "hat": "x.x.x.x.x.x."},
     "six_eight_ride": {"kick": "x...3...3.x.", "snare": "......x.....", "ride": "x.x.x.x.x.x."},
+    "six_eight_afro": {
+        "kick": "x.....3.x...",
+        "rim": "x.x.xx.x.x.x",
+        "shaker": "x.x.x.x.x.x.",
+        "conga_low": "....4.....4.",
+    },
     "six_eight_rim": {"kick": "x.....3.....", "rim": "......x.....", "shaker": "x.x.x.x.x.x."},
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stemgen_core.corpus.plan import Event, Plan
 from stemgen_core.corpus.theory import nearest_pitch, pitches_in_range
 
-STYLES = ("melody", "riff", "line")
+STYLES = ("melody", "riff", "line", "theme")
 
 REGISTERS: dict[str, tuple[int, int]] = {
     "piano": (65, 88),
@@ -21,6 +21,8 @@ REGISTERS: dict[str, tuple[int, int]] = {
     "synth_lead": (60, 86),
     "synth_pad": (57, 81),
     "ethnic": (55, 79),
+    "percussive": (62, 86),
+    "synth_effects": (60, 84),
 }
 
 
@@ -142,6 +144,47 @@ def _line_events(plan: Plan, register: tuple[int, int], rng: random.Random) -> l
     return events
 
 
+def theme_events(plan: Plan, register: tuple[int, int]) -> list[Event]:
+    """Return the piece's theme in a register, as often as the piece is long.
+
+    Raises:
+        ValueError: if the piece has no theme.
+    """
+    theme = plan.theme
+    if theme is None:
+        raise ValueError("the plan has no theme")
+    events, num_steps = [], theme.num_bars * plan.meter.steps_per_bar
+    centre = sum(register) / 2
+    middle = sum(note.pitch for note in theme.notes) / len(theme.notes)
+    octave = 12 * round((centre - middle) / 12)
+    for section in plan.sections:
+        begin, end = section.start_bar * plan.meter.steps_per_bar, section.end_bar * plan.meter.steps_per_bar
+        # A theme longer than its section runs on; others begin again with each section.
+        first = begin - begin % num_steps if num_steps > end - begin else begin
+        for repeat in range(first, end, num_steps):
+            for note in theme.notes:
+                step = repeat + note.step
+                if begin <= step < end:
+                    spot = plan.spot_at(step)
+                    if theme.kind == "riff":
+                        pitch = nearest_pitch(register[0] + 8, (spot.chord.root,), *register) + note.pitch
+                    else:
+                        pitch = note.pitch + spot.key_shift + octave
+                    pitch = _into(pitch, register)
+                    accent = 100 if step % plan.meter.steps_per_beat == 0 else 88
+                    events.append(Event(step, min(note.length, end - step), pitch, accent))
+    return events
+
+
+def _into(pitch: int, register: tuple[int, int]) -> int:
+    """Return the pitch moved by octaves into a register of at least an octave."""
+    while pitch < register[0]:
+        pitch += 12
+    while pitch > register[1]:
+        pitch -= 12
+    return pitch
+
+
 def write_melody(plan: Plan, style: str, register: tuple[int, int], rng: random.Random) -> list[Event]:
     """Write a single-voice part.
 
@@ -151,5 +194,7 @@ def write_melody(plan: Plan, style: str, register: tuple[int, int], rng: random.
         register: lowest and highest key.
         rng: all choices come from it.
     """
+    if style == "theme":
+        return theme_events(plan, register)
     writers = {"melody": _melody_events, "riff": _riff_events, "line": _line_events}
     return writers[style](plan, register, rng)

@@ -16,6 +16,8 @@ VIBES, MARIMBA, BELLS = (11,), (12, 13), (8, 9, 10, 14)
 VIOLIN, CELLO, PIZZICATO, HARP = (40, 41), (42,), (45,), (46,)
 LEADS, SOFT_LEADS, PADS = (80, 81, 84, 87), (80, 82, 85), (88, 89, 90, 91, 92, 94, 95)
 PLUCKED = (104, 105, 107, 108)
+STEEL_DRUMS, TINKLE_BELL = (114,), (112,)
+TEXTURES = (97, 98, 99, 100, 101, 102)
 
 
 def chair(chance: float, styles: str, *options: tuple[str, tuple[int, ...]]) -> Part:
@@ -57,4 +59,7 @@ COLOURS = (
     chair(1.0, "pad pad_bars", ("synth_pad", PADS)),
     chair(1.0, "stabs line melody", ("brass", TRUMPET + TROMBONE + BRASS_SECTION)),
     chair(1.0, "riff arpeggio", ("mallets", MARIMBA + VIBES + BELLS)),
+    chair(1.0, "riff arpeggio melody", ("ethnic", PLUCKED)),
+    chair(1.0, "riff arpeggio melody", ("percussive", STEEL_DRUMS + TINKLE_BELL)),
+    chair(1.0, "pad pad_bars arpeggio", ("synth_effects", TEXTURES)),
 )

@@ -64,6 +64,7 @@ def perform(
     lag_ms: float,
     is_drums: bool,
     rng: random.Random,
+    feel_ms: Sequence[float] = (0.0,),
 ) -> tuple[Note, ...]:
     """Return the notes that a player makes of events, within the audio.
 
@@ -78,12 +79,14 @@ def perform(
         lag_ms: how far this player sits behind the beat.
         is_drums: whether lengths have no meaning.
         rng: all chance comes from it.
+        feel_ms: by how much each step of a bar comes late for everybody.
     """
     offsets_ms: dict[float, float] = {}
     notes = []
     for event in sorted(events, key=lambda event: (event.step, event.pitch)):
         if event.step not in offsets_ms:
-            offsets_ms[event.step] = max(-2.5, min(2.5, rng.gauss(0, 1))) * timing_ms + lag_ms
+            shared_ms = feel_ms[int(event.step) % len(feel_ms)]
+            offsets_ms[event.step] = max(-2.5, min(2.5, rng.gauss(0, 1))) * timing_ms + lag_ms + shared_ms
         personal_ms = rng.gauss(0, 1) * min(1.5, timing_ms * 0.25)
         start_s = clock.time_s(event.step) + (offsets_ms[event.step] + event.delay_ms + personal_ms) / 1000
         end_s = start_s + DRUM_NOTE_S if is_drums else clock.time_s(event.step + event.length)

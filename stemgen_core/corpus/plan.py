@@ -2,9 +2,12 @@
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stemgen_core.corpus.clock import METERS, Meter
 from stemgen_core.corpus.genre import Genre
+from stemgen_core.corpus.harmony import Bars, colour_loop, draw_key_change, preparing_chord, transpose
+from stemgen_core.corpus.theme import Theme, draw_melody_theme, draw_riff_theme
 from stemgen_core.corpus.theory import Chord, chord_of_numeral, enrich, scale_over_chord, scale_pitch_classes
 
 
@@ -46,11 +49,19 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ChordSpot:
-    """A chord on the grid: from `start_step` until `end_step`."""
+    """A chord on the grid.
+
+    Attributes:
+        start_step: first step.
+        end_step: one past the last.
+        chord: what holds.
+        key_shift: semitones that the key lies above the piece's first, -11..11.
+    """
 
     start_step: int
     end_step: int
     chord: Chord
+    key_shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class Plan:
         mode: a key of `theory.MODES`.
         sections: in order, covering all bars.
         spots: chords in order, covering all steps; never crossing a bar line.
+        theme: what the piece was written from; None where that was the chords.
     """
 
     genre: Genre
@@ -72,6 +84,7 @@ class Plan:
     mode: str
     sections: tuple[Section, ...]
     spots: tuple[ChordSpot, ...]
+    theme: Theme | None = None
 
     @property
     def num_bars(self) -> int:
@@ -96,7 +109,18 @@ class Plan:
 
     def scale_at(self, step: float) -> tuple[int, ...]:
         """Return the scale that melodies use at a step."""
-        return scale_over_chord(self.scale, self.spot_at(step).chord)
+        spot = self.spot_at(step)
+        scale = scale_pitch_classes((self.key_pitch_class + spot.key_shift) % 12, self.mode)
+        return scale_over_chord(scale, spot.chord)
+
+    @property
+    def key_changes(self) -> tuple[tuple[int, int], ...]:
+        """Steps at which a new key begins, and its pitch class; empty in most pieces."""
+        return tuple(
+            (spot.start_step, (self.key_pitch_class + spot.key_shift) % 12)
+            for before, spot in pairwise(self.spots)
+            if before.key_shift != spot.key_shift
+        )
 
 
 _FUNCTIONAL_STEPS = {
@@ -110,7 +134,7 @@ _FUNCTIONAL_STEPS = {
 }
 
 
-def _walk_progression(scale: tuple[int, ...], num_chords: int, rng: random.Random) -> list[list[Chord]]:
+def _walk_progression(scale: tuple[int, ...], num_chords: int, rng: random.Random) -> Bars:
     """Draw diatonic triads, each a usual successor of the one before; loops begin on the tonic or the sixth."""
     degree, bars = rng.choice((1, 1, 1, 6, 4)), []
     for _ in range(num_chords):
@@ -124,7 +148,7 @@ def _walk_progression(scale: tuple[int, ...], num_chords: int, rng: random.Rando
     return bars
 
 
-def _draw_loop(genre: Genre, key: int, mode: str, rng: random.Random) -> list[list[Chord]]:
+def _draw_loop(genre: Genre, key: int, mode: str, rng: random.Random) -> Bars:
     """Return the chords of a loop, bar by bar; a bar holds one chord or two halves."""
     scale = scale_pitch_classes(key, mode)
     pool = genre.major if mode in ("major", "mixolydian") else genre.minor
@@ -135,6 +159,7 @@ def _draw_loop(genre: Genre, key: int, mode: str, rng: random.Random) -> list[li
         bars = [[chord_of_numeral(name, key) for name in bar.split(",")] for bar in text.split()]
     if rng.random() < genre.richness:
         bars = [[enrich(chord, scale, rng) for chord in bar] for bar in bars]
+    bars = colour_loop(bars, key, mode, genre.richness, rng)
     single = all(len(bar) == 1 for bar in bars)
     if single and len(bars) in (2, 4, 8) and rng.random() < 0.12:  # twice as fast: half-bar chords
         bars = [first + second for first, second in zip(bars[::2], bars[1::2], strict=True)]
@@ -155,32 +180,66 @@ def _draw_sections(num_bars: int, rng: random.Random) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def draw_plan(genre: Genre, num_bars: int, rng: random.Random) -> Plan:
+def _draw_theme(start: str, genre: Genre, key: int, mode: str, rng: random.Random) -> Theme | None:
+    meter = METERS[genre.meter]
+    if start == "melody":
+        return draw_melody_theme(key, mode, meter, genre.swing[0], rng)
+    if start == "riff":
+        is_heavy = any("power" in part.styles for part in genre.parts)
+        return draw_riff_theme(key, mode, meter, is_heavy, rng)
+    return None
+
+
+def _bar_spots(meter: Meter, bar: int, chords: list[Chord], key_shift: int) -> list[ChordSpot]:
+    """Return the chords of a bar on the grid; three beats part as two and one, others in halves."""
+    start, end = bar * meter.steps_per_bar, (bar + 1) * meter.steps_per_bar
+    if len(chords) == 1 or chords[0] == chords[1]:
+        return [ChordSpot(start, end, chords[0], key_shift)]
+    half = start + (8 if meter.steps_per_bar == 12 and meter.beats_per_bar == 3 else meter.steps_per_bar // 2)
+    return [ChordSpot(start, half, chords[0], key_shift), ChordSpot(half, end, chords[1], key_shift)]
+
+
+def _place_chords(
+    meter: Meter, sections: tuple[Section, ...], loops: dict[str, Bars], rng: random.Random
+) -> list[ChordSpot]:
+    """Set the loops over the sections, with a change of key now and then."""
+    change = draw_key_change(len(sections), rng)
+    bars: Bars = []
+    shifts: list[int] = []
+    for number, section in enumerate(sections):
+        loop = loops[section.label]
+        shift = change.semitones if change and number >= change.section else 0
+        for bar in range(section.start_bar, section.end_bar):
+            # a long form runs on across sections
+            is_long = len(loop) > section.end_bar - section.start_bar
+            chords = loop[(bar if is_long else bar - section.start_bar) % len(loop)]
+            bars.append([transpose(chord, shift) for chord in chords])
+            shifts.append(shift)
+    if change and change.is_prepared:
+        first = sections[change.section].start_bar
+        if first < len(bars):
+            bars[first - 1] = [bars[first - 1][0], preparing_chord(bars[first][0])]
+    return [spot for bar, chords in enumerate(bars) for spot in _bar_spots(meter, bar, chords, shifts[bar])]
+
+
+def draw_plan(genre: Genre, num_bars: int, rng: random.Random, start: str = "chords") -> Plan:
     """Return grid, form and harmony of a piece.
 
     Args:
         genre: the table entry.
         num_bars: 1 or more.
         rng: all choices come from it.
+        start: what is written first: "chords", "melody" or "riff".
     """
     meter = METERS[genre.meter]
     key, mode = rng.randrange(12), rng.choice(genre.modes)
     sections = _draw_sections(num_bars, rng)
-    loops = {"A": _draw_loop(genre, key, mode, rng)}
-    loops["B"] = _draw_loop(genre, key, mode, rng) if rng.random() < 0.4 else loops["A"]
-    spots = []
-    for section in sections:
-        loop = loops[section.label]
-        for bar in range(section.start_bar, section.end_bar):
-            chords = loop[(bar - section.start_bar) % len(loop)]
-            if len(loop) > section.end_bar - section.start_bar:  # a long form runs on across sections
-                chords = loop[bar % len(loop)]
-            start = bar * meter.steps_per_bar
-            # three beats part as two and one; others in halves
-            half = 8 if meter.steps_per_bar == 12 and meter.beats_per_bar == 3 else meter.steps_per_bar // 2
-            if len(chords) == 1 or chords[0] == chords[1]:
-                spots.append(ChordSpot(start, start + meter.steps_per_bar, chords[0]))
-            else:
-                spots.append(ChordSpot(start, start + half, chords[0]))
-                spots.append(ChordSpot(start + half, start + meter.steps_per_bar, chords[1]))
-    return Plan(genre, meter, key, mode, sections, tuple(spots))
+    theme = _draw_theme(start, genre, key, mode, rng)
+    if theme is not None:
+        loops = {"A": [list(bar) for bar in theme.chords]}
+    else:
+        loops = {"A": _draw_loop(genre, key, mode, rng)}
+    # A theme is heard again in every section; without one the second section may have chords of its own.
+    loops["B"] = _draw_loop(genre, key, mode, rng) if theme is None and rng.random() < 0.4 else loops["A"]
+    spots = _place_chords(meter, sections, loops, rng)
+    return Plan(genre, meter, key, mode, sections, tuple(spots), theme)
