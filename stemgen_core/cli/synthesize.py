@@ -1,38 +1,78 @@
-"""`stemgen synthesize`: make a corpus."""
+"""`stemgen synthesize`: make a corpus, measure it, show it."""
 
 import argparse
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from stemgen_core.cli.options import follow_with
+
+if TYPE_CHECKING:
+    from stemgen_core.corpus.storage import Corpus
+
+DEFAULT_PIECES, DEFAULT_SECONDS, DEFAULT_SEED = 1000, 24.0, 1
+REPORT_NAME, PREVIEW_NAME = "report.json", "preview"
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
     parser = commands.add_parser("synthesize", help="compose and render a corpus to train on")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the corpus; one that was begun is finished")
-    parser.add_argument("--pieces", type=int, default=1000, metavar="N", help="how many in all (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=24.0, metavar="X", help="length of each (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="which corpus (%(default)s)")
+    parser.add_argument(
+        "--pieces", type=int, metavar="N", help=f"how many in all ({DEFAULT_PIECES}, or as many as there are)"
+    )
+    parser.add_argument("--seconds", type=float, metavar="X", help=f"length of each ({DEFAULT_SECONDS:g})")
+    parser.add_argument("--seed", type=int, metavar="N", help=f"which corpus ({DEFAULT_SEED})")
+    parser.add_argument(
+        "--source",
+        action="append",
+        metavar="SOURCE",
+        help="composer (the default), mma, midi:FOLDER or stems:FOLDER, with =WEIGHT if several are mixed; may be repeated",
+    )
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="side by side (%(default)s)")
+    parser.add_argument("--report", action="store_true", help=f"measure its music and write {REPORT_NAME} into it")
+    parser.add_argument(
+        "--preview", action="store_true", help=f"write a page to look at and listen to into its folder {PREVIEW_NAME}"
+    )
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> None:
-    """Make or finish the corpus, with a progress bar."""
-    from stemgen_core.corpus.storage import synthesize_corpus
+    """Make or finish the corpus, with a progress bar; then measure and show it if that is wanted."""
+    from stemgen_core.corpus.sources.mixing import COMPOSER_ONLY
+    from stemgen_core.corpus.storage import read_manifest, synthesize_corpus
 
-    with tqdm(total=parsed.pieces, unit="piece") as bar:
+    # What is not said stays as it is in a corpus that was begun.
+    begun = read_manifest(parsed.folder) or {}
+    num_pieces = parsed.pieces or begun.get("num_pieces", DEFAULT_PIECES)
+    with tqdm(total=num_pieces, unit="piece") as bar:
         corpus = synthesize_corpus(
             parsed.folder,
-            num_pieces=parsed.pieces,
-            seed=parsed.seed,
-            duration_s=parsed.seconds,
+            num_pieces=num_pieces,
+            seed=begun.get("seed", DEFAULT_SEED) if parsed.seed is None else parsed.seed,
+            duration_s=parsed.seconds or begun.get("duration_s", DEFAULT_SECONDS),
             num_processes=parsed.processes,
+            sources=tuple(parsed.source or COMPOSER_ONLY),
             report_progress=follow_with(bar),
         )
     print(
         f"{len(corpus.pieces('train'))} pieces to train on, {len(corpus.pieces('heldout'))} held out: {parsed.folder}"
     )
+    if parsed.report or parsed.preview:
+        _describe(corpus, has_report=parsed.report, has_preview=parsed.preview)
+
+
+def _describe(corpus: "Corpus", *, has_report: bool, has_preview: bool) -> None:
+    from stemgen_core.corpus.preview import write_preview
+    from stemgen_core.corpus.report import measure_corpus, report_lines
+
+    report = measure_corpus(entry.piece for entry in corpus.pieces())
+    if has_report:
+        path = corpus.folder / REPORT_NAME
+        path.write_text(json.dumps(report.to_json(), indent=1), encoding="utf-8")
+        print("\n".join(report_lines(report)))
+        print(f"written to {path}")
+    if has_preview:
+        print(f"preview: {write_preview(corpus, corpus.folder / PREVIEW_NAME, report=report)}")

@@ -2,7 +2,7 @@
 
 Layout (docs/decisions/0003-corpus-storage.md):
 
-    manifest.json            format, generator version, seed, counts, rates
+    manifest.json            format, generator version, seed, counts, rates, sources and their licences
     pieces/000123.json       the piece
     pieces/000123.npy        int16 [S, L], memory-mappable, stems in the piece's order
 """
@@ -10,30 +10,42 @@ Layout (docs/decisions/0003-corpus-storage.md):
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stemgen_core.corpus.arrangement import GENERATOR_VERSION, compose_piece
+from stemgen_core.corpus.arrangement import GENERATOR_VERSION
+from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
 from stemgen_core.corpus.piece import Piece, piece_from_json, piece_to_json
-from stemgen_core.corpus.render import SAMPLE_RATE_HZ, render_piece
+from stemgen_core.corpus.render import render_piece
+from stemgen_core.corpus.sources.mixing import COMPOSER_ONLY, MixedSource
+from stemgen_core.corpus.sources.source import Split
 from stemgen_core.errors import InvalidRequestError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # 1 knew the composer alone
 HELDOUT_EVERY = 20
 MIN_SECONDS = 1.0
-Split = Literal["train", "heldout"]
 
 _MANIFEST = "manifest.json"
 
 
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return what a corpus says of itself; None where there is no corpus."""
+    path = folder / _MANIFEST
+    return json.loads(path.read_text()) if path.exists() else None
+
+
 def split_of(index: int) -> Split:
-    """Return the split of a piece: every 20th is held out, whatever the size of the corpus."""
+    """Return the split of a piece: every 20th is held out, whatever the size of the corpus.
+
+    Sources that have songs keep those of one split out of the other.
+    """
     return "heldout" if index % HELDOUT_EVERY == HELDOUT_EVERY - 1 else "train"
 
 
@@ -95,9 +107,10 @@ class Corpus:
                 f"{folder} is no corpus: it has no {_MANIFEST}. Make one with `stemgen synthesize`."
             )
         manifest = json.loads(path.read_text())
-        if manifest["format_version"] != FORMAT_VERSION:
+        if manifest["format_version"] not in READABLE_VERSIONS:
+            readable = " and ".join(map(str, READABLE_VERSIONS))
             raise InvalidRequestError(
-                f"{folder} has corpus format {manifest['format_version']}, this version reads {FORMAT_VERSION}."
+                f"{folder} has corpus format {manifest['format_version']}, this version reads {readable}."
                 " Make it again with `stemgen synthesize`."
             )
         return cls(folder, manifest)
@@ -136,12 +149,22 @@ class _Task:
     index: int
     seed: int
     duration_s: float
+    sources: tuple[str, ...]
+
+
+@cache
+def _sources(texts: tuple[str, ...]) -> MixedSource:
+    """Open sources once per process."""
+    return MixedSource(texts)
 
 
 def _make_piece(task: _Task) -> int:
-    """Compose, render and write one piece; returns its index."""
-    piece = compose_piece(task.seed, task.duration_s)
-    audio = render_piece(piece, is_heldout=split_of(task.index) == "heldout")
+    """Draw, render and write one piece; returns its index."""
+    split = split_of(task.index)
+    sourced = _sources(task.sources).draw(task.seed, split, task.duration_s)
+    piece, audio = sourced.piece, sourced.audio
+    if audio is None:
+        audio = render_piece(piece, is_heldout=split == "heldout")
     pcm = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
     audio_path, score_path = _audio_path(task.folder, task.index), _score_path(task.folder, task.index)
     part = audio_path.with_suffix(f".part{os.getpid()}")
@@ -176,6 +199,7 @@ def synthesize_corpus(
     seed: int,
     duration_s: float = 24.0,
     num_processes: int = 1,
+    sources: Sequence[str] = COMPOSER_ONLY,
     report_progress: Callable[[int, int], None] | None = None,
 ) -> Corpus:
     """Make a corpus, or finish one that was begun with the same arguments.
@@ -186,17 +210,19 @@ def synthesize_corpus(
         seed: which corpus.
         duration_s: length of each piece, at least 1 s.
         num_processes: 1 renders in this process.
+        sources: as `sources.mixing.parse_source` reads them.
         report_progress: called with finished and wanted pieces after each.
 
     Raises:
-        InvalidRequestError: if an argument is out of range or the folder holds another corpus.
-        MissingDependencyError: if FluidSynth, a font or pedalboard is not there.
+        InvalidRequestError: if an argument is out of range, a source is of no use or the folder holds another corpus.
+        MissingDependencyError: if FluidSynth, a font, pedalboard or a source's program is not there.
     """
     if num_pieces < 1 or num_processes < 1 or duration_s < MIN_SECONDS:
         raise InvalidRequestError(
             f"A corpus needs 1 piece, 1 process and {MIN_SECONDS:g} s or more,"
             f" got {num_pieces}, {num_processes} and {duration_s:g}."
         )
+    mixed = _sources(tuple(sources))
     (folder / "pieces").mkdir(parents=True, exist_ok=True)
     manifest = {
         "format_version": FORMAT_VERSION,
@@ -206,10 +232,11 @@ def synthesize_corpus(
         "duration_s": duration_s,
         "sample_rate_hz": SAMPLE_RATE_HZ,
         "heldout_every": HELDOUT_EVERY,
+        "sources": mixed.describe(),
     }
     _write_manifest(folder, manifest)
     tasks = [
-        _Task(folder, index, seed_of(seed, index), duration_s)
+        _Task(folder, index, seed_of(seed, index), duration_s, tuple(sources))
         for index in range(num_pieces)
         if not _is_finished(folder, index)
     ]

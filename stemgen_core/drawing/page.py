@@ -22,6 +22,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.2rem; margin: 0 0 
 .sounds figure { margin: 0; } .sounds figcaption { font-size: .85rem; color: var(--faint); }
 audio { width: 100%; height: 36px; }
 img, svg { display: block; max-width: 100%; height: auto; } .roll { min-width: 640px; width: 100%; }
+.roll + .spectrogram { margin-left: 9.58%; width: 90.42%; height: 150px; }  /* under the roll's time axis */
 table { border-collapse: collapse; font-size: .9rem; } th, td { padding: 3px 14px 3px 0; text-align: left; }
 th { border-bottom: 1px solid var(--line); } td.number { font-variant-numeric: tabular-nums; text-align: right; }
 """

@@ -113,7 +113,7 @@ def test_opening_says_what_is_wrong(tmp_path: Path, fast_rendering: list[bool]) 
     synthesize_corpus(tmp_path, num_pieces=1, seed=1, duration_s=1.0)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "format_version": 99}))
-    with pytest.raises(InvalidRequestError, match="corpus format 99, this version reads 1"):
+    with pytest.raises(InvalidRequestError, match="corpus format 99, this version reads 1 and 2"):
         Corpus.open(tmp_path)
 
 
