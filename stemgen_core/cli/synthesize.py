@@ -29,7 +29,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         "--source",
         action="append",
         metavar="SOURCE",
-        help="composer (the default), mma, midi:FOLDER or stems:FOLDER, with =WEIGHT if several are mixed; may be repeated",
+        help="composer (the default), mma, midi:FOLDER or stems:FOLDER; repeat to mix, with =WEIGHT each",
     )
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="side by side (%(default)s)")
     parser.add_argument("--report", action="store_true", help=f"measure its music and write {REPORT_NAME} into it")

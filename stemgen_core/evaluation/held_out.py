@@ -108,6 +108,6 @@ def _draw_item(
         instrument=piece.stems[target].instrument,
         context=Waveform(torch.from_numpy(context), rate_hz),
         true_stem=Waveform(torch.from_numpy(window[target : target + 1]), rate_hz),
-        facts=facts_of_window(piece, start_s, end_s),
+        facts=facts_of_window(piece, start_s, end_s) if piece.has_harmony else None,
         true_notes=tuple(notes[target]),
     )

@@ -68,7 +68,7 @@ AnySong = TypeVar("AnySong", bound=Song)
 
 
 def without_copies(songs: Sequence[AnySong]) -> list[AnySong]:
-    """Return the songs, each content once, the first title of each."""
+    """Return the songs, each content once, the first title of each; so nothing can be in two splits."""
     seen: dict[str, AnySong] = {}
     for song in sorted(songs, key=lambda song: song.title):
         seen.setdefault(song.fingerprint, song)
