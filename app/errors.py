@@ -5,6 +5,7 @@ StudioError
 +- ModelNotReadyError    no model is loaded (yet); the message says what to do (show to the user)
 +- UnsoundDataError      a check found that data is lost or damaged (show to the operator)
 +- BusyError             too much is waiting already (show to the user)
++- ExportError           a file could not be made of a mix (show to the user)
 """
 
 
@@ -35,3 +36,7 @@ class BusyError(StudioError):
         """Keep when to try again beside the words."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ExportError(StudioError):
+    """What is to be taken out of the studio can't be had in this form."""

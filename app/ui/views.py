@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from string import ascii_uppercase
 from typing import Any
 
+from app.labels import instrument_label
+from app.labels import node_labels as labels_of
 from app.progress import TurnProgress
 from app.services import Snapshot
 from sessions.blobs import BlobState
@@ -66,22 +68,8 @@ def tree_view(snapshot: Snapshot) -> Json:
 
 
 def node_labels(snapshot: Snapshot) -> Mapping[str, str]:
-    """Return what each node is called: the user's name, else what it is."""
-    letters = {
-        variation.id: ascii_uppercase[variation.index] for turn in snapshot.turns for variation in turn.variations
-    }
-    labels: dict[str, str] = {}
-    for node in snapshot.nodes:  # parents first, so that a removal finds the name of what it removes
-        if node.name:
-            labels[node.id] = node.name
-        elif node.kind is NodeKind.CONTEXT:
-            labels[node.id] = "Context"
-        elif node.kind is NodeKind.REMOVAL:
-            labels[node.id] = f"Without {labels.get(node.removed_node_id or '', 'a stem')}"
-        else:
-            letter = letters.get(node.variation_id or "", "")
-            labels[node.id] = f"{_instrument_label(node.instrument)} {letter}".strip()
-    return labels
+    """Return what each node of a snapshot is called."""
+    return labels_of(snapshot.nodes, snapshot.turns)
 
 
 def fit_view(fit: Mapping[str, Any]) -> Json:
@@ -141,7 +129,7 @@ def _turn(
     return {
         "turn_id": turn.id,
         "parent_id": turn.node_id,
-        "title": _instrument_label(turn.instrument),
+        "title": instrument_label(turn.instrument),
         "summary": f"on {labels.get(turn.node_id, 'a deleted node')} · {preset}seed {turn.first_seed}",
         "hue": hue_of(turn.instrument),
         "state": turn.state.value,
@@ -185,12 +173,8 @@ def _first_error(turn: Turn) -> str | None:
 
 def _node_detail(node: Node) -> str:
     if node.kind is NodeKind.STEM:
-        return f"{_instrument_label(node.instrument)}, seed {node.seed}"
+        return f"{instrument_label(node.instrument)}, seed {node.seed}"
     return "" if node.audio is None else f"{node.audio.duration_s:.1f} s"
-
-
-def _instrument_label(name: str | None) -> str:
-    return "Stem" if name is None else find_instrument(name).label
 
 
 def hue_of(name: str | None) -> int | None:
