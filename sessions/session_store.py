@@ -1,6 +1,6 @@
 """Sessions and what may be heard of them."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from sessions.access import hash_owner, opens, own_node, own_session, touch
 from sessions.conversion import tidy_name, to_audio, to_session
@@ -8,7 +8,7 @@ from sessions.errors import AudioNotFoundError, InvalidActionError
 from sessions.models import NodeRow, SessionRow, TurnRow, VariationRow
 from sessions.node_store import lineage_rows, refuse_deleted
 from sessions.transactions import Transactions, new_id
-from sessions.tree import AudioRef, SessionInfo
+from sessions.tree import AudioRef, NodeKind, SessionInfo
 
 
 class SessionMethods(Transactions):
@@ -38,6 +38,21 @@ class SessionMethods(Transactions):
         with self._read() as db:
             rows = db.scalars(query.order_by(SessionRow.updated_ms.desc(), SessionRow.number.desc()))
             return tuple(to_session(row) for row in rows)
+
+    def stem_counts(self, owner_token: str) -> dict[str, int]:
+        """Return how many stems each of the owner's sessions holds, by session id; sessions without one are left out."""
+        query = (
+            select(NodeRow.session_id, func.count())
+            .join(SessionRow, NodeRow.session_id == SessionRow.id)
+            .where(
+                SessionRow.owner_sha256 == hash_owner(owner_token),
+                NodeRow.kind == NodeKind.STEM,
+                NodeRow.deleted_ms.is_(None),
+            )
+            .group_by(NodeRow.session_id)
+        )
+        with self._read() as db:
+            return {session_id: count for session_id, count in db.execute(query)}
 
     def session(self, owner_token: str, session_id: str) -> SessionInfo:
         """Return one session, also from the trash.

@@ -1,6 +1,6 @@
 """Sharing a session by a link, and copying one."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, undefer
@@ -51,6 +51,16 @@ class ShareMethods(Transactions):
         with self._read() as db:
             row = _open_share(db, own_session(db, owner_token, session_id).id)
             return None if row is None else Share(row.session_id, row.token, row.created_ms)
+
+    def shared_session_ids(self, owner_token: str) -> frozenset[str]:
+        """Return which of the owner's sessions have a link."""
+        query = (
+            select(ShareRow.session_id)
+            .join(SessionRow, ShareRow.session_id == SessionRow.id)
+            .where(SessionRow.owner_sha256 == hash_owner(owner_token), ShareRow.revoked_ms.is_(None))
+        )
+        with self._read() as db:
+            return frozenset(db.scalars(query))
 
     def unshare_session(self, owner_token: str, session_id: str) -> None:
         """Take the link of a session back for good; a later one is another. Doing it twice changes nothing.
@@ -110,7 +120,8 @@ class ShareMethods(Transactions):
             db.flush()
             node_ids = _copy_nodes(db, source.id, copy.id)
             copy.current_node_id = node_ids.get(source.current_node_id or "")
-            _copy_turns(db, source.id, copy.id, node_ids, now_ms)
+            variation_ids = _copy_turns(db, source.id, copy.id, node_ids, now_ms)
+            _retell_settings(db, copy.id, node_ids | variation_ids)
         return to_session(copy)
 
 
@@ -140,8 +151,13 @@ def _copy_nodes(db: Session, session_id: str, copy_id: str) -> dict[str, str]:
     return ids
 
 
-def _copy_turns(db: Session, session_id: str, copy_id: str, node_ids: dict[str, str], now_ms: int) -> None:
-    """Copy the requests made on copied nodes, and join the copied stems to the copies of what they were picked from."""
+def _copy_turns(db: Session, session_id: str, copy_id: str, node_ids: dict[str, str], now_ms: int) -> dict[str, str]:
+    """Copy the requests made on copied nodes, and join the copied stems to the copies of what they were picked from.
+
+    Returns:
+        The ids of the copied variations by the originals'.
+    """
+    ids: dict[str, str] = {}
     of_session = select(TurnRow).where(TurnRow.session_id == session_id).order_by(TurnRow.number)
     picked = {row.variation_id: row.id for row in db.scalars(select(NodeRow).where(NodeRow.session_id == session_id))}
     copies = {row.id: row for row in db.scalars(select(NodeRow).where(NodeRow.session_id == copy_id))}
@@ -156,12 +172,31 @@ def _copy_turns(db: Session, session_id: str, copy_id: str, node_ids: dict[str, 
         of_turn = select(VariationRow).where(VariationRow.turn_id == row.id).order_by(VariationRow.position)
         for original in db.scalars(of_turn.options(undefer(VariationRow.notes))).all():
             variation = _clone(original, id=new_id(), turn_id=turn.id)
+            ids[original.id] = variation.id
             if not WorkState(variation.state).is_finished:
                 variation.state = WorkState.CANCELLED
             db.add(variation)
             stem = copies.get(node_ids.get(picked.get(original.id, ""), ""))
             if stem is not None:
                 stem.variation_id = variation.id
+    return ids
+
+
+def _retell_settings(db: Session, copy_id: str, ids: dict[str, str]) -> None:
+    """Let settings that name a node or a variation of the original name its copy."""
+    db.flush()
+    for table in (NodeRow, TurnRow):
+        for row in db.scalars(select(table).where(table.session_id == copy_id)):
+            if row.settings is not None:
+                row.settings = _retold(row.settings, ids)
+
+
+def _retold(value: Any, ids: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _retold(each, ids) for key, each in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [_retold(each, ids) for each in cast(list[Any], value)]
+    return ids.get(value, value) if isinstance(value, str) else value
 
 
 def _clone(row: R, **changes: Any) -> R:

@@ -109,14 +109,18 @@ def test_no_method_that_takes_an_owner_is_left_out_above() -> None:
         if not name.startswith("_") and "owner_token" in inspect.signature(method).parameters
     }
 
-    assert taking_owner - {"create_session", "sessions"} == set(CALLS)
+    assert taking_owner - {"create_session", "sessions", "stem_counts", "shared_session_ids"} == set(CALLS)
 
 
 def test_stranger_sees_an_empty_list_and_may_use_the_same_audio(store: SessionStore, scene: Scene) -> None:
     context = scene.context()
     assert context.audio is not None
 
+    store.share_session(OWNER, scene.stem(context).session_id)
+
     assert store.sessions(STRANGER, include_deleted=True) == ()
+    assert store.stem_counts(STRANGER) == {}
+    assert store.shared_session_ids(STRANGER) == frozenset()
     own = store.create_session(STRANGER)
     store.add_context(STRANGER, own.id, context.audio)
 

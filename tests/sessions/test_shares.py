@@ -162,6 +162,34 @@ def test_a_copy_holds_all_that_the_original_holds_and_shares_no_id(
     assert copy.current_node_id == store.tree(VISITOR, copy.id)[-1].id
 
 
+def test_settings_that_name_a_variation_name_its_copy_in_the_copy(store: SessionStore, scene: Scene) -> None:
+    context = scene.context()
+    first = scene.turn(context, (7,)).variations[0]
+    scene.finish(first)
+    settings = {"part": {"variation_id": first.id, "parts": [first.id, 3, None]}, "temperature": 0.9}
+    store.create_turn(OWNER, context.id, TurnRequest("bass", (8,), settings, "model"))
+
+    copy = store.copy_session(OWNER, context.session_id, owner_token=VISITOR, name="x")
+
+    copied, revised = store.turns(VISITOR, copy.id)
+    its_id = copied.variations[0].id
+    assert revised.settings == {"part": {"variation_id": its_id, "parts": [its_id, 3, None]}, "temperature": 0.9}
+
+
+def test_the_list_knows_how_many_stems_a_session_holds_and_whether_it_is_shared(
+    store: SessionStore, scene: Scene, stem: Node
+) -> None:
+    empty = scene.context()
+    scene.stem(stem, "piano")
+    store.delete_node(OWNER, scene.stem(stem, "drums").id)
+    store.share_session(OWNER, empty.session_id)
+
+    assert store.stem_counts(OWNER) == {stem.session_id: 2}
+    assert store.shared_session_ids(OWNER) == {empty.session_id}
+    store.unshare_session(OWNER, empty.session_id)
+    assert store.shared_session_ids(OWNER) == frozenset()
+
+
 def test_a_copy_and_its_original_go_separate_ways(store: SessionStore, scene: Scene, stem: Node) -> None:
     copy = store.copy_session(OWNER, stem.session_id, owner_token=VISITOR, name="x")
     before = _shape(store, OWNER, stem.session_id)
