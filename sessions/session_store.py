@@ -40,7 +40,7 @@ class SessionMethods(Transactions):
             return tuple(to_session(row) for row in rows)
 
     def stem_counts(self, owner_token: str) -> dict[str, int]:
-        """Return how many stems each of the owner's sessions holds, by session id; sessions without one are left out."""
+        """Return how many stems each of the owner's sessions holds, by session id; those without one are left out."""
         query = (
             select(NodeRow.session_id, func.count())
             .join(SessionRow, NodeRow.session_id == SessionRow.id)
