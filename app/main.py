@@ -72,11 +72,15 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from starlette.middleware import Middleware
 
+    from app.exporting.desk import ExportDesk
+    from app.exporting.tickets import DownloadTickets
+    from app.ui.export_routes import build_export_routes
     from app.ui.guard import LOOPBACK, Guard
     from app.ui.layout import build_page
     from app.ui.routes import build_routes
     from app.ui.theme import build_theme, page_style
 
+    desk, tickets = ExportDesk(studio.store, studio.sounds), DownloadTickets()
     page = build_page(studio, browser_secret=browser_secret(settings.data_path))
     page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
     guard = Middleware(
@@ -88,7 +92,11 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     page.launch(
         server_name=settings.host,
         server_port=settings.port,
-        app_kwargs={"routes": build_routes(studio), "middleware": [guard], "openapi_url": None},
+        app_kwargs={
+            "routes": [*build_routes(studio), *build_export_routes(desk, tickets)],
+            "middleware": [guard],
+            "openapi_url": None,
+        },
         ssr_mode=False,
         run_history=False,
         enable_monitoring=False,

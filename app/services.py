@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from app.editing import Editing
 from app.examples import Example
 from app.listening import correct, hear
 from app.model_shelf import Generator, ModelShelf
@@ -89,6 +90,7 @@ class Studio:
         worker: generates in the background.
         examples: contexts to start from, by id.
         max_context_s: longest context that may be brought.
+        editing: what users do to their trees.
     """
 
     store: SessionStore
@@ -97,6 +99,11 @@ class Studio:
     worker: GenerationWorker
     examples: Mapping[str, Example]
     max_context_s: float
+    editing: Editing = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the changes of trees, which remember their ways back for as long as this studio is open."""
+        object.__setattr__(self, "editing", Editing(self.store))
 
     # ---- who and where -----------------------------------------------------------------------------------------
 
@@ -272,13 +279,8 @@ class Studio:
     # ---- the tree ----------------------------------------------------------------------------------------------
 
     def pick(self, owner_token: str, variation_id: str) -> Node:
-        """Make a variation a node of the tree, and open it.
-
-        Raises:
-            VariationNotFoundError: if this owner has no such variation.
-            InvalidActionError: if it is not finished.
-        """
-        return self.store.pick_variation(owner_token, variation_id)
+        """Make a variation a node of the tree, and open it; see `Editing.pick`."""
+        return self.editing.pick(owner_token, variation_id)
 
     def go_to(self, owner_token: str, session_id: str, node_id: str) -> Node:
         """Open a node of a session.
@@ -292,34 +294,16 @@ class Studio:
         return self.store.node(owner_token, node_id)
 
     def remove_stem(self, owner_token: str, node_id: str, stem_node_id: str) -> Node:
-        """Make and open a node that sounds like another without one of its stems.
-
-        Raises:
-            NodeNotFoundError: if this owner has no such nodes.
-            InvalidActionError: if the stem doesn't sound there.
-        """
-        return self.store.remove_stem(owner_token, node_id, stem_node_id)
+        """Make and open a node that sounds like another without one of its stems; see `Editing.remove_stem`."""
+        return self.editing.remove_stem(owner_token, node_id, stem_node_id)
 
     def star(self, owner_token: str, *, node_id: str | None, variation_id: str | None, is_starred: bool) -> None:
-        """Give a node or a variation a star or take it away; a picked variation and its node share theirs.
-
-        Raises:
-            NotFoundError: if this owner has no such thing.
-        """
-        if node_id is not None:
-            variation_id = self.store.star_node(owner_token, node_id, is_starred).variation_id
-        if variation_id is not None:
-            picked_node_id = self.store.star_variation(owner_token, variation_id, is_starred).picked_node_id
-            if node_id is None and picked_node_id is not None:
-                self.store.star_node(owner_token, picked_node_id, is_starred)
+        """Give a node or a variation a star or take it away; see `Editing.star`."""
+        self.editing.star(owner_token, node_id=node_id, variation_id=variation_id, is_starred=is_starred)
 
     def rename(self, owner_token: str, node_id: str, name: str) -> Node:
-        """Call a node something else.
-
-        Raises:
-            NodeNotFoundError: if this owner has no such node.
-        """
-        return self.store.rename_node(owner_token, node_id, name)
+        """Call a node something else; see `Editing.rename`."""
+        return self.editing.rename(owner_token, node_id, name)
 
     # ---- sounds for the browser --------------------------------------------------------------------------------
 

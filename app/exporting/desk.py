@@ -11,9 +11,11 @@ from typing import BinaryIO
 from app.errors import ExportError
 from app.exporting.encoding import FORMATS, LOSSLESS, FileTags, describe, offered_formats, write_audio
 from app.exporting.mixdown import mix_parts
+from app.exporting.names import file_name
 from app.exporting.notation import has_notes, write_score
 from app.exporting.package import settings_of, write_package
 from app.exporting.piece import Piece, gather_piece
+from app.session_files import FILE_SUFFIX, export_session
 from app.sounds import SoundShelf
 from sessions.store import SessionStore
 
@@ -92,6 +94,16 @@ class ExportDesk:
                 return _made(f"{piece.file_stem}.mid", "audio/midi", lambda path: write_score(path, piece, path.parent))
             return _made(f"{piece.file_stem}.json", "application/json", lambda path: _write_settings(path, piece))
 
+    def export_session(self, token: str, session_id: str) -> ExportedFile:
+        """Make a file of a whole session, to be brought to this or another studio.
+
+        Raises:
+            SessionNotFoundError: if the token opens no such session.
+        """
+        name = file_name(self.store.session(token, session_id).name, "Session") + FILE_SUFFIX
+        with self._room:
+            return _made(name, "application/zip", lambda path: export_session(self.store, token, session_id, path))
+
 
 def _write_mix(path: Path, piece: Piece, format_name: str) -> None:
     mixdown = mix_parts(piece.parts, piece.num_audio_samples)
@@ -103,7 +115,7 @@ def _write_settings(path: Path, piece: Piece) -> None:
     path.write_text(json.dumps(settings, indent=2, ensure_ascii=False), "utf-8")
 
 
-def _made(name: str, media_type: str, write: Callable[[Path], None]) -> ExportedFile:
+def _made(name: str, media_type: str, write: Callable[[Path], object]) -> ExportedFile:
     # Once it is open the file needs no name: whatever becomes of the download, nothing is left on the disk.
     with TemporaryDirectory(prefix="stemgen-export-") as folder:
         path = Path(folder) / "export"

@@ -4,7 +4,6 @@ The page sends the browser's secret in a header, as for sounds. Programs get an 
 one download for an hour.
 """
 
-import logging
 from collections.abc import Iterator
 from typing import BinaryIO
 from urllib.parse import quote
@@ -20,8 +19,6 @@ from app.ui.routes import KEY_HEADER
 from sessions.errors import NotFoundError, SessionError
 from stemgen_core.errors import StemGenError
 
-log = logging.getLogger(__name__)
-
 CHUNK_BYTES = 1 << 16
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Vary": KEY_HEADER}
 
@@ -34,21 +31,28 @@ def export_path(node_id: str, what: str, format_name: str) -> str:
 def build_export_routes(desk: ExportDesk, tickets: DownloadTickets) -> list[BaseRoute]:
     """Return the routes of downloads, to mount before Gradio's."""
 
+    def make(request: Request, token: str) -> ExportedFile:
+        names = request.path_params
+        if "session_id" in names:
+            return desk.export_session(token, names["session_id"])
+        return desk.export(token, names["node_id"], names["what"], names["format_name"])
+
     def export(request: Request) -> Response:
-        token = request.headers.get(KEY_HEADER) or tickets.token_for(
-            request.query_params.get("ticket", ""), request.url.path
-        )
+        ticket = request.query_params.get("ticket", "")
+        token = request.headers.get(KEY_HEADER) or tickets.token_for(ticket, request.url.path)
         if not token:
             return _refused("There is nothing here.", 404)
-        names = request.path_params
         try:
-            return _download(desk.export(token, names["node_id"], names["what"], names["format_name"]))
+            return _download(make(request, token))
         except NotFoundError as error:
             return _refused(str(error), 404)
         except (StudioError, SessionError, StemGenError) as error:
             return _refused(str(error), 422)
 
-    return [Route("/export/{node_id:str}/{what:str}.{format_name:str}", export, methods=["GET"])]
+    return [
+        Route("/export/session/{session_id:str}.zip", export, methods=["GET"]),
+        Route("/export/{node_id:str}/{what:str}.{format_name:str}", export, methods=["GET"]),
+    ]
 
 
 def _download(file: ExportedFile) -> Response:

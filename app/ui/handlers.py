@@ -13,9 +13,12 @@ from typing import Any, ParamSpec
 import gradio as gr
 
 from app.errors import StudioError
+from app.exporting.desk import ExportDesk
+from app.library import Library
 from app.services import StemOrder, Studio
 from app.ui.dock_views import EMPTY_DOCK, dock_view
-from app.ui.views import EMPTY_FEED, EMPTY_TREE, Json, feed_view, node_labels, tree_view
+from app.ui.shelf_views import EMPTY_EXPORT, EMPTY_TREE, export_view, sessions_view, tree_view
+from app.ui.views import EMPTY_FEED, Json, feed_view, node_labels
 from sessions.errors import NotFoundError, SessionError
 from sessions.tree import Node
 from stemgen_core.errors import InvalidRequestError, StemGenError
@@ -27,7 +30,8 @@ MODEL_WAIT_S = 20.0
 READABLE_SEEDS = 100_000  # drawn seeds stay short enough to read out; any other can be typed
 
 # What a handler that changes the page returns, in this order; `layout.py` lists the components in the same order.
-SHOWN = ("page", "browser", "feed", "tree", "dock", "start", "workspace", "adding_to", "choice", "ticket", "notice")
+SHOWN = ("page", "browser", "feed", "tree", "dock", "start", "workspace", "adding_to")
+SHOWN += ("sessions", "export", "ticket", "notice")
 Shown = tuple[Any, ...]
 P = ParamSpec("P")
 
@@ -67,7 +71,7 @@ class Handlers:
         known = browser or {}
         token = self.studio.accept_token(known.get("token"))
         try:
-            return self._show(token, str(known.get("session_id") or ""))
+            return self.show(token, str(known.get("session_id") or ""))
         except NotFoundError:
             return self._show_start(token)
 
@@ -105,11 +109,6 @@ class Handlers:
             raise InvalidRequestError("Record something first: press the microphone, play, then stop.")
         token = self._token(browser)
         return self._open(token, self.studio.start_from_file(token, Path(source), "Recording"))
-
-    @says_errors
-    def on_open_session(self, session_id: str | None, browser: Json) -> Shown:
-        """Go to another session of this browser's."""
-        return self._show(self._token(browser), session_id or "")
 
     def on_new_session(self, browser: Json) -> Shown:
         """Show the three doors again; what was there stays."""
@@ -186,25 +185,27 @@ class Handlers:
     def on_pick(self, browser: Json, event: gr.EventData) -> Shown:
         """Make a variation part of the session and stand on it."""
         token = self._token(browser)
-        return self._open(token, self.studio.pick(token, _field(event, "variation_id")))
+        return self._open(token, self.studio.editing.pick(token, _field(event, "variation_id")))
 
     @says_errors
     def on_go(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
-        """Stand on another node."""
+        """Stand on another node; in a session of somebody else's only to look."""
         token = self._token(browser)
+        if page.get("share"):
+            return self.show_shared(str(page["share"]), token, _field(event, "node_id"))
         return self._open(token, self.studio.go_to(token, str(page.get("session_id")), _field(event, "node_id")))
 
     @says_errors
     def on_remove(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Go on without one of the stems."""
         token = self._token(browser)
-        return self._open(token, self.studio.remove_stem(token, _node_id(page), _field(event, "node_id")))
+        return self._open(token, self.studio.editing.remove_stem(token, _node_id(page), _field(event, "node_id")))
 
     @says_errors
     def on_star(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Give or take a star."""
         token, data = self._token(browser), _data(event)
-        self.studio.star(
+        self.studio.editing.star(
             token,
             node_id=data.get("node_id"),
             variation_id=data.get("variation_id"),
@@ -216,7 +217,7 @@ class Handlers:
     def on_rename(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Call a node something else."""
         token = self._token(browser)
-        self.studio.rename(token, _field(event, "node_id"), _field(event, "name"))
+        self.studio.editing.rename(token, _field(event, "node_id"), _field(event, "name"))
         return self._refresh(token, page)
 
     # ---- what the page shows -----------------------------------------------------------------------------------
@@ -225,29 +226,58 @@ class Handlers:
         return self.studio.accept_token((browser or {}).get("token"))
 
     def _open(self, token: str, node: Node) -> Shown:
-        return self._show(token, node.session_id, node.id)
+        return self.show(token, node.session_id, node.id)
 
     def _refresh(self, token: str, page: Json) -> Shown:
-        return self._show(token, str(page.get("session_id")), page.get("node_id"))
+        return self.show(token, str(page.get("session_id")), page.get("node_id"))
 
-    def _show(self, token: str, session_id: str, node_id: str | None = None) -> Shown:
+    def show(self, token: str, session_id: str, node_id: str | None = None) -> Shown:
+        """Show a session as seen from one of its nodes; None is the one last open.
+
+        Raises:
+            SessionNotFoundError: if the token opens no such session.
+        """
         snapshot = self.studio.snapshot(token, session_id, node_id)
         if not snapshot.lineage:
             return self._show_start(token)
         current_id = snapshot.lineage[-1].id
+        share = self.studio.store.share(token, session_id)
         return (
             {"session_id": session_id, "node_id": current_id},
             {"token": token, "session_id": session_id},
             feed_view(snapshot),
-            tree_view(snapshot),
+            tree_view(
+                snapshot, self.studio.editing.trash(token, session_id), self.studio.editing.next_undo(token, session_id)
+            ),
             dock_view(snapshot, token),
             gr.update(visible=False),
             gr.update(visible=True),
             f"<p>Adding to <strong>{html.escape(node_labels(snapshot)[current_id])}</strong></p>",
-            self._choice(token, session_id),
+            self._sessions(token, session_id),
+            export_view(snapshot, token, self._offers(), share=share, is_own=True),
             time.monotonic_ns() if snapshot.has_work else gr.skip(),
             "",
         )
+
+    def show_shared(self, share_token: str, own_token: str, node_id: str | None = None) -> Shown:
+        """Show the session of a link, to look and listen.
+
+        Raises:
+            ShareNotFoundError: if the link leads nowhere (any more).
+        """
+        session = self.studio.store.shared_session(share_token)
+        snapshot = self.studio.snapshot(share_token, session.id, node_id)
+        values = dict(zip(SHOWN, self.show(share_token, session.id, node_id), strict=True))
+        values |= {
+            "page": values["page"] | {"share": share_token},
+            "browser": {"token": own_token, "session_id": None},
+            "tree": tree_view(snapshot, is_read_only=True),
+            "sessions": self._sessions(own_token, None)
+            | {"shared": {"name": session.name or "Untitled", "num_nodes": len(snapshot.nodes)}},
+            "export": export_view(snapshot, share_token, self._offers(), share=None, is_own=False),
+            "ticket": gr.skip(),
+        }
+        return tuple(values.values())
 
     def _show_start(self, token: str) -> Shown:
         return (
@@ -259,15 +289,17 @@ class Handlers:
             gr.update(visible=True),
             gr.update(visible=False),
             "",
-            self._choice(token, None),
+            self._sessions(token, None),
+            EMPTY_EXPORT,
             gr.skip(),
             "",
         )
 
-    def _choice(self, token: str, session_id: str | None) -> Any:
-        sessions = self.studio.sessions(token)
-        choices = [(info.name or "Untitled", info.id) for info in sessions]
-        return gr.update(choices=choices, value=session_id, visible=bool(choices))
+    def _sessions(self, token: str, session_id: str | None) -> Json:
+        return sessions_view(Library(self.studio.store).listed(token), session_id, token)
+
+    def _offers(self) -> dict[str, tuple[str, ...]]:
+        return ExportDesk(self.studio.store, self.studio.sounds).offers()
 
 
 def read_order(*composer: Any) -> StemOrder:

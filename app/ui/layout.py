@@ -10,12 +10,15 @@ from gradio.components import Component
 
 from app.examples import Example
 from app.services import MAX_VARIATIONS, Studio
+from app.ui.components.export_menu import build_export_menu
 from app.ui.components.feed import build_feed
 from app.ui.components.page_tools import build_page_tools
 from app.ui.components.player_dock import build_player_dock
+from app.ui.components.session_menu import build_session_menu
 from app.ui.components.session_tree import build_session_tree
 from app.ui.dock_handlers import DockHandlers
 from app.ui.handlers import Handlers
+from app.ui.shelf_handlers import ShelfHandlers
 from stemgen_core.sampling.settings import MAX_GUIDANCE_SCALE, MAX_TEMPERATURE, PRESETS
 
 AUDIO_TYPES = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff"]
@@ -74,9 +77,8 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
         ticket = gr.State(0)
         with gr.Row(elem_id="topbar"):
             gr.HTML("<h1>Stem<span>Gen</span></h1>", elem_id="brand")
-            choice = gr.Dropdown(
-                [], show_label=False, container=False, elem_id="session-choice", visible=False, label="Session"
-            )
+            sessions = build_session_menu()
+            export = build_export_menu()
             new_session = gr.Button("New session", size="sm", elem_id="new-session")
             build_page_tools()
         notice = gr.HTML("", elem_id="notice", elem_classes="notice")
@@ -92,17 +94,23 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
         dock = build_player_dock()
 
         shown: list[Any] = [state, browser, feed, tree, dock]
-        shown += [start.column, workspace, composer.adding_to, choice, ticket, notice]
-        _wire_follow(handlers, ticket, [state, browser], feed, [new_session.click, choice.input])
+        shown += [start.column, workspace, composer.adding_to, sessions, export, ticket, notice]
+        _wire_follow(
+            handlers,
+            ticket,
+            [state, browser],
+            feed,
+            [new_session.click, sessions.open, sessions.duplicate, sessions.recover, sessions.bring],
+        )
         _wire_start(handlers, start, browser, shown)
         _wire_composer(handlers, composer, [state, browser], shown)
         _wire_session(handlers, (feed, tree, dock), [state, browser], shown)
         dock.mixer(DockHandlers(studio).on_mixer, browser, notice, **PRIVATE)
         new_session.click(handlers.on_new_session, browser, shown, **PRIVATE)
-        choice.input(handlers.on_open_session, [choice, browser], shown, **PRIVATE)
+        _wire_shelf(ShelfHandlers(handlers), (tree, sessions, export), [state, browser], shown)
         reuse_outputs = [*composer.order, composer.lock]
         feed.reuse(handlers.on_reuse, browser, reuse_outputs, **PRIVATE)
-        page.load(handlers.on_load, browser, shown, **PRIVATE)
+        page.load(ShelfHandlers(handlers).on_arrive, browser, shown, **PRIVATE)
         page.load(handlers.on_instruments, None, [composer.instrument, composer.generate, model_note], **PRIVATE)
         page.load(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
     return page
@@ -211,3 +219,29 @@ def _wire_session(
         component.star(handlers.on_star, inputs, shown, **PRIVATE)
     dock.remove(handlers.on_remove, inputs, shown, **PRIVATE)
     tree.rename(handlers.on_rename, inputs, shown, **PRIVATE)
+
+
+def _wire_shelf(
+    shelf: ShelfHandlers, components: tuple[gr.HTML, gr.HTML, gr.HTML], inputs: list[Component], shown: list[Any]
+) -> None:
+    tree, sessions, export = components
+    for event, handler in (
+        (tree.undo, shelf.on_undo),
+        (tree.trash, shelf.on_trash),
+        (tree.restore, shelf.on_restore),
+        (tree.tidy, shelf.on_tidy),
+        (sessions.title, shelf.on_title),
+        (sessions.discard, shelf.on_discard),
+        (sessions.fork, shelf.on_fork),
+        (export.link, shelf.on_share),
+        (export.unlink, shelf.on_unshare),
+    ):
+        event(handler, inputs, shown, **PRIVATE)
+    browser = inputs[1]
+    for event, handler in (
+        (sessions.open, shelf.on_open),
+        (sessions.duplicate, shelf.on_duplicate),
+        (sessions.recover, shelf.on_recover),
+        (sessions.bring, shelf.on_bring),
+    ):
+        event(handler, browser, shown, **PRIVATE)

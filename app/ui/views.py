@@ -3,7 +3,6 @@
 FeedView     {session_id, revision, contexts: [ContextView], turns: [TurnView]}; a greater revision is newer
 TurnView     {turn_id, parent_id, title, summary, hue, state, is_active, queue_position, eta_s, error, created_ms,
               variations: [VariationView]}
-TreeView     {nodes: [{node_id, parent_id, label, detail, hue, is_starred, is_current, is_on_path}]}
 
 The dock's is in `dock_views.py`. `hue` is the index of an instrument category (None for a context); theme.py gives each
 its colour.
@@ -24,7 +23,6 @@ from stemgen_core.instruments import find_instrument
 Json = dict[str, Any]
 
 EMPTY_FEED: Json = {"session_id": None, "revision": 0, "contexts": [], "turns": []}
-EMPTY_TREE: Json = {"nodes": []}
 
 
 def media_url(audio: AudioRef) -> str:
@@ -42,28 +40,6 @@ def feed_view(snapshot: Snapshot) -> Json:
             _context(node, labels, snapshot.lost_audio) for node in snapshot.nodes if node.kind is NodeKind.CONTEXT
         ],
         "turns": [_turn(turn, labels, snapshot.progress.get(turn.id), snapshot.lost_audio) for turn in snapshot.turns],
-    }
-
-
-def tree_view(snapshot: Snapshot) -> Json:
-    """Describe the tree and where we stand in it."""
-    labels = node_labels(snapshot)
-    path = {node.id for node in snapshot.lineage}
-    current_id = snapshot.lineage[-1].id if snapshot.lineage else None
-    return {
-        "nodes": [
-            {
-                "node_id": node.id,
-                "parent_id": node.parent_id,
-                "label": labels[node.id],
-                "detail": _node_detail(node) + _loss(node.audio, snapshot.lost_audio),
-                "hue": hue_of(node.instrument),
-                "is_starred": node.is_starred,
-                "is_current": node.id == current_id,
-                "is_on_path": node.id in path,
-            }
-            for node in snapshot.nodes
-        ]
     }
 
 
@@ -104,7 +80,7 @@ def _level_words(level_db: float) -> str:
     return f"{abs(level_db):.0f} dB {'louder' if level_db > 0 else 'quieter'}"
 
 
-def _loss(audio: AudioRef | None, lost_audio: Mapping[str, BlobState]) -> str:
+def loss_of(audio: AudioRef | None, lost_audio: Mapping[str, BlobState]) -> str:
     """Return the words for a sound whose file is missing or damaged; nothing for any other."""
     state = None if audio is None else lost_audio.get(audio.sha256)
     return "" if state is None else f" (file {state.value} on the server)"
@@ -116,7 +92,7 @@ def _context(node: Node, labels: Mapping[str, str], lost_audio: Mapping[str, Blo
     return {
         "node_id": node.id,
         "label": labels[node.id],
-        "summary": summary + _loss(audio, lost_audio),
+        "summary": summary + loss_of(audio, lost_audio),
         "url": "" if audio is None else media_url(audio),
         "created_ms": node.created_ms,
     }
@@ -151,14 +127,14 @@ def _variation(variation: Variation, progress: TurnProgress | None, lost_audio: 
         "state": variation.state.value,
         "progress": round(1.0 if variation.state is WorkState.DONE else fraction, 2),
         "url": None if variation.audio is None else media_url(variation.audio),
-        "fit": _fit_or_loss(variation, lost_audio),
+        "fit": _fit_orloss_of(variation, lost_audio),
         "is_starred": variation.is_starred,
         "node_id": variation.picked_node_id,
     }
 
 
-def _fit_or_loss(variation: Variation, lost_audio: Mapping[str, BlobState]) -> Json | None:
-    loss = _loss(variation.audio, lost_audio)
+def _fit_orloss_of(variation: Variation, lost_audio: Mapping[str, BlobState]) -> Json | None:
+    loss = loss_of(variation.audio, lost_audio)
     if loss and variation.audio is not None:
         return {
             "verdict": lost_audio[variation.audio.sha256].value,
@@ -169,12 +145,6 @@ def _fit_or_loss(variation: Variation, lost_audio: Mapping[str, BlobState]) -> J
 
 def _first_error(turn: Turn) -> str | None:
     return next((variation.error for variation in turn.variations if variation.error), None)
-
-
-def _node_detail(node: Node) -> str:
-    if node.kind is NodeKind.STEM:
-        return f"{instrument_label(node.instrument)}, seed {node.seed}"
-    return "" if node.audio is None else f"{node.audio.duration_s:.1f} s"
 
 
 def hue_of(name: str | None) -> int | None:

@@ -24,6 +24,7 @@ SCRIPTS = (
     "keymap.js",
     "sheet.js",
     "keys.js",
+    "popover.js",
 )
 STYLE = "page.css"  # studio.css goes through Gradio, which gives its rules precedence over its own
 FONT = "ibm-plex-sans-latin-wght-normal.woff2"

@@ -1,0 +1,30 @@
+"""Files that visitors sent through Gradio's upload: only those are taken, whatever path an event names."""
+
+from pathlib import Path
+
+from stemgen_core.errors import InvalidRequestError
+
+
+def upload_folder() -> Path:
+    """Return where Gradio keeps what visitors send."""
+    from gradio.utils import get_upload_folder
+
+    return Path(get_upload_folder()).resolve()
+
+
+def uploaded_path(path: object) -> Path:
+    """Return the file of an upload.
+
+    Args:
+        path: as a page or a program names it, so it may be anything.
+
+    Raises:
+        InvalidRequestError: if it is no file in the folder of uploads.
+    """
+    try:
+        found = Path(str(path)).resolve(strict=True)
+    except (OSError, ValueError) as error:
+        raise InvalidRequestError("This file did not arrive. Send it again.") from error
+    if not found.is_file() or not found.is_relative_to(upload_folder()):
+        raise InvalidRequestError("This file did not arrive. Send it again.")
+    return found
