@@ -4,7 +4,8 @@ import pytest
 
 from app.progress import TurnProgress
 from app.services import Snapshot, StemOrder, Studio
-from app.ui.views import feed_view, fit_view, tree_view
+from app.ui.shelf_views import tree_view
+from app.ui.views import feed_view, fit_view
 from sessions.tree import Node
 from tests.app.waiting import OWNER, finished
 

@@ -131,8 +131,8 @@ def test_sessions_of_this_browser_can_be_gone_back_to(server: Server, visit: Vis
 
     page.get_by_role("button", name="New session").click()
     expect(page.locator(".example-button")).to_be_visible()
-    page.locator("#session-choice input").click()
-    page.get_by_role("option", name="Noise loop").click()
+    page.locator("#session-choice .opener").click()
+    page.locator("#session-choice .session", has_text="Noise loop").first.click()
 
     expect(page.locator("[data-variation]")).to_have_count(1)
 
