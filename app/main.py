@@ -72,6 +72,7 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from starlette.middleware import Middleware
 
+    from app.api import Api
     from app.exporting.desk import ExportDesk
     from app.exporting.tickets import DownloadTickets
     from app.ui.export_routes import build_export_routes
@@ -81,7 +82,7 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     from app.ui.theme import build_theme, page_style
 
     desk, tickets = ExportDesk(studio.store, studio.sounds), DownloadTickets()
-    page = build_page(studio, browser_secret=browser_secret(settings.data_path))
+    page = build_page(studio, browser_secret=browser_secret(settings.data_path), api=Api(studio, desk, tickets))
     page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
     guard = Middleware(
         Guard,
@@ -103,6 +104,7 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
         share=False,
         allowed_paths=[],
         blocked_paths=[str(settings.data_path.resolve())],
+        mcp_server=True,
         max_file_size=f"{settings.max_upload_mb}mb",
         theme=build_theme(),
         css=page_style(),

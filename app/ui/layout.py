@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from app.api import Api, publish
 from app.examples import Example
 from app.services import MAX_VARIATIONS, Studio
 from app.ui.components.export_menu import build_export_menu
@@ -62,13 +63,14 @@ class Composer:
         return [self.instrument, self.count, self.preset, self.seed, *self.scales]
 
 
-def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
+def build_page(studio: Studio, *, browser_secret: str, api: Api | None = None) -> gr.Blocks:
     """Lay out the page for `studio`.
 
     Args:
         studio: the use cases.
         browser_secret: what the browser's own storage is sealed with; the same at every start, or visitors lose
             their sessions.
+        api: endpoints for programs; None for a page without any.
     """
     handlers = Handlers(studio)
     with gr.Blocks(title="StemGen", analytics_enabled=False, fill_width=True, delete_cache=UPLOADS_KEPT) as page:
@@ -111,6 +113,8 @@ def build_page(studio: Studio, *, browser_secret: str) -> gr.Blocks:
         reuse_outputs = [*composer.order, composer.lock]
         feed.reuse(handlers.on_reuse, browser, reuse_outputs, **PRIVATE)
         page.load(ShelfHandlers(handlers).on_arrive, browser, shown, **PRIVATE)
+        if api is not None:
+            publish(api)
         page.load(handlers.on_instruments, None, [composer.instrument, composer.generate, model_note], **PRIVATE)
         page.load(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
     return page
