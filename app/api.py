@@ -7,12 +7,13 @@ sessions is that of the browser, for programs that are to see the same sessions.
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import gradio as gr
+from gradio.events import api as offer
 
 from app.errors import StudioError
 from app.exporting.desk import ExportDesk
@@ -86,7 +87,7 @@ class Api:
         """
         owner_token = self._token(token) if token else self.create_token()
         path = _file_of(audio)
-        context = self.studio.start_from_file(owner_token, path, Path(str(audio.get("orig_name") or path.name)).stem)
+        context = self.studio.start_from_file(owner_token, path, path.stem)
         return self._generate(owner_token, context, StemOrder(instrument, variations, preset, seed), request)
 
     def add_stem(
@@ -220,7 +221,12 @@ class Api:
 
 def publish(api: Api) -> None:
     """Make the endpoints part of the page that is being built."""
-    endpoints: tuple[Callable[..., Any], ...] = (
+    for endpoint in _endpoints(api):
+        offer(_says_errors(endpoint), api_name=endpoint.__name__, concurrency_limit=4)
+
+
+def _endpoints(api: Api) -> Sequence[Callable[..., Any]]:
+    return (
         api.create_token,
         api.list_instruments,
         api.generate_stem,
@@ -230,8 +236,6 @@ def publish(api: Api) -> None:
         api.get_mix,
         api.get_package,
     )
-    for endpoint in endpoints:
-        gr.api(_says_errors(endpoint), api_name=endpoint.__name__, concurrency_limit=4)
 
 
 def _says_errors(endpoint: Callable[P, R]) -> Callable[P, R]:
