@@ -127,13 +127,13 @@ def _variation(variation: Variation, progress: TurnProgress | None, lost_audio: 
         "state": variation.state.value,
         "progress": round(1.0 if variation.state is WorkState.DONE else fraction, 2),
         "url": None if variation.audio is None else media_url(variation.audio),
-        "fit": _fit_orloss_of(variation, lost_audio),
+        "fit": _fit_or_loss(variation, lost_audio),
         "is_starred": variation.is_starred,
         "node_id": variation.picked_node_id,
     }
 
 
-def _fit_orloss_of(variation: Variation, lost_audio: Mapping[str, BlobState]) -> Json | None:
+def _fit_or_loss(variation: Variation, lost_audio: Mapping[str, BlobState]) -> Json | None:
     loss = loss_of(variation.audio, lost_audio)
     if loss and variation.audio is not None:
         return {
