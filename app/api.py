@@ -19,7 +19,8 @@ from app.errors import StudioError
 from app.exporting.desk import ExportDesk
 from app.exporting.tickets import DownloadTickets
 from app.labels import node_labels
-from app.services import StemOrder, Studio
+from app.orders import StemOrder
+from app.services import Studio
 from app.ui.export_routes import export_path
 from app.ui.uploads import uploaded_path
 from sessions.errors import SessionError

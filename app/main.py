@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from app.errors import StudioError
 from app.examples import load_examples
+from app.examples.finished import load_finished
 from app.model_shelf import Generator, ModelShelf
 from app.services import Studio
 from app.settings import Settings
 from app.sounds import MIN_CONTEXT_S, SoundFiles, SoundShelf, read_kept
 from app.upkeep import Upkeep, restore_if_empty
-from app.worker import GenerationWorker
+from app.worker import GenerationWorker, Pilot
 from sessions.errors import SessionError
 from sessions.quotas import Quotas
 from sessions.snapshot import SnapshotFolder
 from sessions.store import AUDIO_FOLDER, DATABASE_NAME, SessionStore, open_store
 from stemgen_core.audio import DecodingLimits, mix_waveforms, read_audio, write_flac
-from stemgen_core.generator import StemGenerator
+from stemgen_core.generator import GenerationRequest, StemGenerator
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -45,13 +46,22 @@ def build_studio(
     limits = DecodingLimits(max_duration_s=settings.max_context_s, min_duration_s=MIN_CONTEXT_S)
     files = SoundFiles(partial(read_audio, limits=limits), read_kept, write_flac, mix_waveforms)
     sounds = SoundShelf(store.blobs, files)
+    worker = GenerationWorker(store, sounds.keep)
+    examples = load_examples()
+
+    def measure(generator: Generator) -> None:
+        for example in list(examples.values())[:1]:
+            request = GenerationRequest(generator.instruments[0].name, seed=0)
+            worker.measure_speed(Pilot(generator, read_kept(example.path), request))
+
     return Studio(
         store=store,
         sounds=sounds,
-        models=ModelShelf(load_generator or (lambda: StemGenerator.load(settings.bundle_path))),
-        worker=GenerationWorker(store, sounds.keep),
-        examples=load_examples(),
+        models=ModelShelf(load_generator or (lambda: StemGenerator.load(settings.bundle_path)), measure),
+        worker=worker,
+        examples=examples,
         max_context_s=settings.max_context_s,
+        finished=load_finished(),
     )
 
 

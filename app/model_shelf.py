@@ -27,6 +27,21 @@ class Generator(Protocol):
         """Categories that the model was trained on."""
         ...
 
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """Genres that the model can be asked for; none if it was not trained with them."""
+        ...
+
+    @property
+    def stem_categories(self) -> tuple[str, ...]:
+        """Kinds of stem that the model can be asked for; none if it was not trained with them."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What it computes on, such as `cpu`."""
+        ...
+
     def generate(
         self,
         context: Waveform,
@@ -46,14 +61,16 @@ class Generator(Protocol):
 class ModelShelf:
     """Holds the one model of this server, once it is loaded."""
 
-    def __init__(self, load: Callable[[], Generator]) -> None:
+    def __init__(self, load: Callable[[], Generator], on_loaded: Callable[[Generator], None] | None = None) -> None:
         """Begin to load at once.
 
         Args:
             load: returns the model; StemGenError and OSError go to the log, and whoever asks for the model is told
                 that there is none.
+            on_loaded: told of the model once it is there; may not raise.
         """
         self._load = load
+        self._on_loaded = on_loaded
         self._is_finished = threading.Event()
         self._generator: Generator | None = None
         self._problem = ""
@@ -83,3 +100,5 @@ class ModelShelf:
             self._problem = "There is no model to generate with. Whoever runs this server finds the reason in its log."
         finally:
             self._is_finished.set()
+        if self._generator is not None and self._on_loaded is not None:
+            self._on_loaded(self._generator)

@@ -8,14 +8,26 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest
 from stemgen_core.sampling.settings import SamplingSettings
 
+# What a turn keeps beside the decoding settings (see app.orders); a take with one of the first came of another take.
+MADE_FROM_OTHERS = frozenset({"part", "nudged", "repeated"})
+BESIDE_SAMPLING = MADE_FROM_OTHERS | {"genre", "stem_category"}
+
 
 def request_from_row(turn: Turn, variation: Variation) -> GenerationRequest:
     """Return the request that makes a variation again.
 
     Raises:
-        InvalidRequestError: if its settings are none of this version's.
+        InvalidRequestError: if its settings are none of this version's, or it was made from another take.
     """
-    return GenerationRequest(turn.instrument, variation.seed, settings_from_row(turn.settings))
+    if MADE_FROM_OTHERS & set(turn.settings):
+        raise InvalidRequestError("This take was made from another one, so its seed alone does not make it again.")
+    return GenerationRequest(
+        turn.instrument,
+        variation.seed,
+        settings_from_row(turn.settings),
+        genre=turn.settings.get("genre"),
+        stem_category=turn.settings.get("stem_category"),
+    )
 
 
 def settings_from_row(stored: Mapping[str, object]) -> SamplingSettings:
@@ -26,6 +38,7 @@ def settings_from_row(stored: Mapping[str, object]) -> SamplingSettings:
     """
     try:
         num_steps = tuple(cast(Sequence[int], stored["num_steps"]))
-        return SamplingSettings(**{**stored, "num_steps": num_steps})  # pyright: ignore[reportArgumentType]
+        sampling = {name: value for name, value in stored.items() if name not in BESIDE_SAMPLING}
+        return SamplingSettings(**{**sampling, "num_steps": num_steps})  # pyright: ignore[reportArgumentType]
     except (KeyError, TypeError) as error:
         raise InvalidRequestError("The settings of this take are of another version and can't be used.") from error

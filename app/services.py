@@ -7,50 +7,37 @@ found. So an id that the page sends may be anybody's: it is harmless until the s
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.editing import Editing
 from app.examples import Example
+from app.examples.finished import FinishedSession
 from app.listening import correct, hear
 from app.model_shelf import Generator, ModelShelf
+from app.orders import (
+    MAX_VARIATIONS,
+    StemOrder,
+    StemPart,
+    StemRecipe,
+    check_seeds,
+    recipe_of_order,
+    recipe_of_turn,
+    seeds_from,
+)
 from app.progress import TurnProgress
-from app.row_requests import settings_from_row
 from app.sounds import SoundShelf
 from app.worker import GenerationWorker, Job
 from sessions.blobs import BlobState
 from sessions.store import SessionStore
-from sessions.tree import MAX_SEED, Node, SessionInfo, Turn, TurnRequest, WorkState
+from sessions.tree import Node, SessionInfo, Turn, TurnRequest, WorkState
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest
 from stemgen_core.instruments import Instrument
-from stemgen_core.sampling.settings import SamplingSettings, settings_from_preset
+from stemgen_core.revision import Revision
+from stemgen_core.score import Note
 
-MAX_VARIATIONS = 4
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class StemOrder:
-    """What a user asks for in one turn.
-
-    Attributes:
-        instrument: name of a category.
-        num_variations: 1..4; each has its own seed, counted up from `first_seed`.
-        preset: name of a preset.
-        first_seed: 0 .. 2**31-1.
-        temperature: replaces the preset's; None keeps it.
-        context_guidance_scale: replaces the preset's; None keeps it.
-        instrument_guidance_scale: replaces the preset's; None keeps it.
-    """
-
-    instrument: str
-    num_variations: int
-    preset: str
-    first_seed: int
-    temperature: float | None = None
-    context_guidance_scale: float | None = None
-    instrument_guidance_scale: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +77,7 @@ class Studio:
         worker: generates in the background.
         examples: contexts to start from, by id.
         max_context_s: longest context that may be brought.
+        finished: a session to play with before anything is generated; None if there is none.
         editing: what users do to their trees.
     """
 
@@ -99,6 +87,7 @@ class Studio:
     worker: GenerationWorker
     examples: Mapping[str, Example]
     max_context_s: float
+    finished: FinishedSession | None = None
     editing: Editing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -208,15 +197,26 @@ class Studio:
             InvalidActionError: if the node is in the trash.
         """
         generator = self.models.get()
-        _check_order(order, generator)
-        seeds = tuple((order.first_seed + at) % (MAX_SEED + 1) for at in range(order.num_variations))
-        settings = settings_from_preset(
-            order.preset,
-            temperature=order.temperature,
-            context_guidance_scale=order.context_guidance_scale,
-            instrument_guidance_scale=order.instrument_guidance_scale,
-        )
-        return self._queue(owner_token, node_id, generator, order.instrument, seeds, settings, order.preset)
+        recipe = recipe_of_order(order, generator)
+        seeds = seeds_from(order.first_seed, order.num_variations)
+        return self.queue(owner_token, node_id, generator, recipe, seeds)
+
+    def reroll_turn(self, owner_token: str, turn_id: str, first_seed: int) -> Turn:
+        """Ask for the same again with other seeds; this is a new turn.
+
+        Raises:
+            ModelNotReadyError: if no model is loaded.
+            InvalidRequestError: if the model of now can't do it, or the seed is out of range.
+            BusyError: if too much is waiting.
+            TurnNotFoundError: if this owner has no such turn.
+        """
+        turn = self.store.turn(owner_token, turn_id)
+        generator = self.models.get()
+        num_variations = min(len(turn.variations), MAX_VARIATIONS)
+        check_seeds(num_variations, first_seed)
+        recipe = recipe_of_turn(turn)
+        recipe.check(generator)
+        return self.queue(owner_token, turn.node_id, generator, recipe, seeds_from(first_seed, num_variations))
 
     def retry_turn(self, owner_token: str, turn_id: str) -> Turn:
         """Ask again, with the same seeds and settings, for what a turn did not finish; this is a new turn.
@@ -232,10 +232,9 @@ class Studio:
         if not turn.state.is_finished or not seeds:
             raise InvalidRequestError("This turn has nothing left to try again.")
         generator = self.models.get()
-        if turn.instrument not in {instrument.name for instrument in generator.instruments}:
-            raise InvalidRequestError("The model that is loaded now does not play this instrument.")
-        settings = settings_from_row(turn.settings)
-        return self._queue(owner_token, turn.node_id, generator, turn.instrument, seeds, settings, turn.preset)
+        recipe = recipe_of_turn(turn)
+        recipe.check(generator)
+        return self.queue(owner_token, turn.node_id, generator, recipe, seeds)
 
     def cancel_turn(self, owner_token: str, turn_id: str) -> Turn:
         """Stop a turn: the model stops before its next decoding step, what is finished is kept.
@@ -247,19 +246,19 @@ class Studio:
         self.worker.cancel(turn.id)
         return self.store.cancel_turn(owner_token, turn.id)
 
-    def _queue(
-        self,
-        owner_token: str,
-        node_id: str,
-        generator: Generator,
-        instrument: str,
-        seeds: tuple[int, ...],
-        settings: SamplingSettings,
-        preset: str | None,
+    def queue(
+        self, owner_token: str, node_id: str, generator: Generator, recipe: StemRecipe, seeds: tuple[int, ...]
     ) -> Turn:
+        """Queue variations of a checked recipe on top of a node.
+
+        Raises:
+            BusyError: if too much is waiting.
+            NodeNotFoundError: if this owner has no such node.
+            InvalidActionError: if the node is in the trash.
+        """
         with self.worker.place(owner_token):
             lineage = self.store.lineage(owner_token, node_id)
-            request = TurnRequest(instrument, seeds, asdict(settings), generator.model_id, preset)
+            request = TurnRequest(recipe.instrument, seeds, recipe.to_json(), generator.model_id, recipe.preset)
             turn = self.store.create_turn(owner_token, node_id, request)
             self.worker.submit(
                 Job(
@@ -267,14 +266,37 @@ class Studio:
                     turn_id=turn.id,
                     generator=generator,
                     load_context=lambda: self.sounds.mix_at(lineage),
+                    load_revision=lambda: self._load_revision(owner_token, recipe.part),
                     requests={
-                        variation.id: GenerationRequest(instrument, variation.seed, settings)
+                        variation.id: GenerationRequest(
+                            recipe.instrument,
+                            variation.seed,
+                            recipe.settings,
+                            genre=recipe.genre,
+                            stem_category=recipe.stem_category,
+                        )
                         for variation in turn.variations
                     },
                     context_s=max((node.audio.duration_s for node in lineage if node.audio is not None), default=0.0),
                 )
             )
         return turn
+
+    def _load_revision(self, owner_token: str, part: StemPart | None) -> Revision | None:
+        """Read the stem that a part of is made anew; called by the worker."""
+        if part is None:
+            return None
+        audio = self.store.variation(owner_token, part.variation_id).audio
+        if audio is None:
+            raise InvalidRequestError("The stem that this is a part of is not there.")
+        notes = self.store.variation_notes(owner_token, part.variation_id)
+        return Revision(
+            stem=self.sounds.read(audio),
+            notes=None if notes is None else tuple(Note(*note) for note in notes),
+            start_s=part.start_s,
+            end_s=part.end_s,
+            sound_seed=part.sound_seed,
+        )
 
     # ---- the tree ----------------------------------------------------------------------------------------------
 
@@ -314,12 +336,3 @@ class Studio:
             AudioNotFoundError: if nothing of this owner's is it, or its file is gone.
         """
         return self.sounds.blobs.path(self.store.find_audio(owner_token, sha256).sha256)
-
-
-def _check_order(order: StemOrder, generator: Generator) -> None:
-    if order.instrument not in {instrument.name for instrument in generator.instruments}:
-        raise InvalidRequestError("Choose an instrument that the model plays.")
-    if not 1 <= order.num_variations <= MAX_VARIATIONS:
-        raise InvalidRequestError(f"Ask for 1 to {MAX_VARIATIONS} variations, not {order.num_variations}.")
-    if not 0 <= order.first_seed <= MAX_SEED:
-        raise InvalidRequestError(f"The seed must be a whole number from 0 to {MAX_SEED}, got {order.first_seed}.")

@@ -73,6 +73,14 @@ class SoundShelf:
             raise AudioFormatError("This clip is silent, so there is nothing to play along with.")
         return waveform
 
+    def read(self, audio: AudioRef) -> Waveform:
+        """Return a sound of the blob store.
+
+        Raises:
+            AudioNotFoundError: if its file is gone from the disk.
+        """
+        return self.files.read(self.blobs.path(audio.sha256))
+
     def mix_at(self, lineage: Sequence[Node]) -> Waveform:
         """Return what sounds at the end of a lineage: the context and every stem not removed again.
 
@@ -83,4 +91,4 @@ class SoundShelf:
             AudioNotFoundError: if a file is gone from the disk.
         """
         audible = [node.audio for node in mix_nodes(lineage) if node.audio is not None]
-        return self.files.mix([self.files.read(self.blobs.path(audio.sha256)) for audio in audible])
+        return self.files.mix([self.read(audio) for audio in audible])

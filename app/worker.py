@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from app.errors import BusyError
 from app.line import FairLine
@@ -23,6 +23,7 @@ from sessions.store import SessionStore
 from sessions.tree import AudioRef, VariationResult
 from stemgen_core.errors import GenerationCancelledError, StemGenError
 from stemgen_core.generator import GenerationRequest, GenerationResult
+from stemgen_core.revision import Revision
 from stemgen_core.types import Waveform
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Job:
         load_context: returns the mix to listen to; called by the worker, as it reads files.
         requests: what to generate, by variation id, in order.
         context_s: how long the mix is, for estimates.
+        load_revision: returns the stem that all requests make part of again, or None; called by the worker.
         stop: set when it is to be cancelled.
     """
 
@@ -54,7 +56,23 @@ class Job:
     load_context: Callable[[], Waveform]
     requests: dict[str, GenerationRequest]
     context_s: float = 0.0
+    load_revision: Callable[[], Revision | None] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """A stem that nobody asked for, made once to learn how fast this machine is.
+
+    Attributes:
+        generator: the model.
+        context: what to listen to.
+        request: what to generate.
+    """
+
+    generator: Generator
+    context: Waveform
+    request: GenerationRequest
 
 
 @dataclass(slots=True)
@@ -93,9 +111,12 @@ class GenerationWorker:
         self._unfinished: dict[str, _Unfinished] = {}
         self._reserved: Counter[str] = Counter()  # places held by owners whose turn is being written to the store
         self._current: _Current | None = None
-        self._loaded: tuple[str, Waveform] | None = None  # the latest turn's context: the next variation needs it too
+        self._loaded: tuple[str, Waveform, Revision | None] | None = (
+            None  # the latest turn's context: the next variation needs it too
+        )
         self._is_closed = False
         self._unsaid: list[tuple[Job, str]] = []  # failures that the store could not take down yet
+        self._pilot: Pilot | None = None
         self._speed = SpeedMeter()
         self._thread = threading.Thread(target=self._run, name="generation", daemon=True)
         self._thread.start()
@@ -151,6 +172,16 @@ class GenerationWorker:
             has_begun = self._unfinished[turn_id].num_begun > 0
             return TurnProgress(0 if has_begun else len(ahead), eta_s=self._finish_s(turn_id))
 
+    def measure_speed(self, pilot: Pilot) -> None:
+        """Learn how fast this machine is as soon as nothing waits; whoever asks for a stem meanwhile goes first."""
+        with self._changed:
+            self._pilot = pilot
+            self._changed.notify_all()
+
+    def expected_s(self, request: GenerationRequest, context_s: float) -> float | None:
+        """Return the seconds that a variation takes on this machine; None before the first was measured."""
+        return self._speed.expect(request, context_s)
+
     def close(self, timeout_s: float = 10.0) -> None:
         """Stop the running job between two steps and end the thread; what was not finished stays so in the store."""
         with self._changed:
@@ -162,6 +193,9 @@ class GenerationWorker:
 
     def _run(self) -> None:
         while (job := self._next_job()) is not None:
+            if isinstance(job, Pilot):
+                self._run_pilot(job)
+                continue
             try:
                 goes_on = self._run_next_variation(job)
             except InvalidActionError as error:
@@ -184,17 +218,22 @@ class GenerationWorker:
                 if not self._unfinished:
                     self._loaded = None
 
-    def _next_job(self) -> Job | None:
+    def _next_job(self) -> Job | Pilot | None:
         while not self._is_closed:
             unsaid, self._unsaid = self._unsaid, []
             for job, error in unsaid:
                 self._fail_turn(job, error)
             patience_s = _SAY_AGAIN_S if self._unsaid else None
             with self._changed:
-                self._changed.wait_for(lambda: len(self._line) or self._is_closed, patience_s)
-                step = None if self._is_closed else self._line.take()
+                self._changed.wait_for(lambda: len(self._line) or self._is_closed or self._pilot, patience_s)
+                if self._is_closed:
+                    return None
+                step = self._line.take()
                 if step is None:
-                    continue
+                    pilot, self._pilot = self._pilot, None
+                    if pilot is None:
+                        continue
+                    return pilot
                 turn_id, units = step
                 unfinished = self._unfinished[turn_id]
                 variation_id = list(unfinished.job.requests)[unfinished.num_begun]
@@ -202,6 +241,20 @@ class GenerationWorker:
                 self._current = _Current(turn_id, variation_id, units)
                 return unfinished.job
         return None
+
+    def _run_pilot(self, pilot: Pilot) -> None:
+        def must_stop() -> bool:
+            return self._is_closed or len(self._line) > 0
+
+        began_s = time.monotonic()
+        try:
+            pilot.generator.generate(pilot.context, pilot.request, should_stop=must_stop)
+        except GenerationCancelledError:
+            return  # the stem that was asked for meanwhile is measured instead
+        except Exception:  # measuring must not keep the thread from work; the first stem says what is wrong
+            log.exception("The speed of this machine could not be measured")
+            return
+        self._speed.learn(pilot.request, pilot.context.duration_s, time.monotonic() - began_s)
 
     def _run_next_variation(self, job: Job) -> bool:
         """Generate and keep the current variation; return whether its job goes on."""
@@ -212,27 +265,29 @@ class GenerationWorker:
         if current.variation_id == variation_ids[0]:
             self._store.start_turn(job.owner_token, job.turn_id)
         try:
-            context = self._load_context(job)
+            context, revision = self._load(job)
         except (StemGenError, SessionError) as error:
             self._fail_turn(job, str(error))
             return False
-        if not self._run_variation(job, current, context):
+        if not self._run_variation(job, current, context, revision):
             return False
         if current.variation_id != variation_ids[-1]:
             return True
         self._store.finish_turn(job.owner_token, job.turn_id)
         return False
 
-    def _load_context(self, job: Job) -> Waveform:
+    def _load(self, job: Job) -> tuple[Waveform, Revision | None]:
+        """Return what a job listens to and the stem that it makes part of again."""
         if self._loaded is None or self._loaded[0] != job.turn_id:
-            self._loaded = (job.turn_id, job.load_context())
-        return self._loaded[1]
+            self._loaded = (job.turn_id, job.load_context(), job.load_revision())
+        return self._loaded[1:]
 
-    def _run_variation(self, job: Job, current: _Current, context: Waveform) -> bool:
+    def _run_variation(self, job: Job, current: _Current, context: Waveform, revision: Revision | None) -> bool:
         """Generate and keep one variation; return whether the job goes on."""
         if self._must_stop(job):
             return False
-        variation_id, request = current.variation_id, job.requests[current.variation_id]
+        variation_id = current.variation_id
+        request = replace(job.requests[variation_id], revision=revision)
         self._store.start_variation(job.owner_token, variation_id)
         current.began_s = time.monotonic()
 
@@ -257,7 +312,7 @@ class GenerationWorker:
         return VariationResult(
             audio=self._keep(result.stem),
             seconds_spent=result.seconds_spent,
-            fit=asdict(result.fit),
+            fit=asdict(result.fit) | {"listening_score": result.listening_score},
             notes=None if notes is None else [(n.start_s, n.pitch, n.duration_s, n.velocity) for n in notes],
         )
 

@@ -16,7 +16,8 @@ import numpy as np
 from playwright.sync_api import Page, expect, sync_playwright
 
 from app.main import build_studio, serve
-from app.services import StemOrder, Studio
+from app.orders import StemOrder
+from app.services import Studio
 from app.settings import Settings
 from sessions.store import open_store
 from tests.app.fakes import NoiseBurstGenerator, write_clip

@@ -117,6 +117,11 @@ class StemGenerator:
         return self._bundle.manifest.family
 
     @property
+    def device(self) -> str:
+        """What the model computes on: `cpu`, `cuda` or `mps`."""
+        return next(self._bundle.model.parameters()).device.type
+
+    @property
     def bundle(self) -> Bundle:
         """The model behind the door, for those who measure it."""
         return self._bundle

@@ -15,18 +15,19 @@ import gradio as gr
 from app.errors import StudioError
 from app.exporting.desk import ExportDesk
 from app.library import Library
-from app.services import StemOrder, Studio
+from app.orders import StemOrder
+from app.services import Studio
 from app.ui.dock_views import EMPTY_DOCK, dock_view
+from app.ui.feed_view import EMPTY_FEED, feed_view
 from app.ui.shelf_views import EMPTY_EXPORT, EMPTY_TREE, export_view, sessions_view, tree_view
-from app.ui.views import EMPTY_FEED, Json, feed_view, node_labels
+from app.ui.views import Json, node_labels
 from sessions.errors import NotFoundError, SessionError
 from sessions.tree import Node
 from stemgen_core.errors import InvalidRequestError, StemGenError
-from stemgen_core.sampling.settings import PRESETS
 
 EXPECTED_ERRORS = (StudioError, SessionError, StemGenError)
 POLL_S = 0.25
-MODEL_WAIT_S = 20.0
+DEFAULT_PRESET = "balanced"  # of settings that began from none that is offered
 READABLE_SEEDS = 100_000  # drawn seeds stay short enough to read out; any other can be typed
 
 # What a handler that changes the page returns, in this order; `layout.py` lists the components in the same order.
@@ -75,19 +76,6 @@ class Handlers:
         except NotFoundError:
             return self._show_start(token)
 
-    def on_instruments(self) -> tuple[Any, Any, str]:
-        """Offer what the model plays, once it is loaded."""
-        instruments = self.studio.instruments(MODEL_WAIT_S)
-        if not instruments:
-            try:
-                self.studio.models.get()
-            except StudioError as error:
-                return gr.update(choices=[]), gr.update(interactive=False), notice(str(error))
-        choices = [(instrument.label, instrument.name) for instrument in instruments]
-        names = [instrument.name for instrument in instruments]
-        first = "bass" if "bass" in names else names[0]  # most contexts lack one
-        return gr.update(choices=choices, value=first), gr.update(interactive=True), ""
-
     @says_errors
     def on_example(self, example_id: str, browser: Json) -> Shown:
         """Begin from an example."""
@@ -120,46 +108,26 @@ class Handlers:
     def on_generate(self, page: Json, browser: Json, *composer: Any) -> Shown:
         """Queue what the composer asks for."""
         token = self._token(browser)
-        self.studio.request_stem(token, _node_id(page), read_order(*composer))
+        self.studio.request_stem(token, node_id_of(page), read_order(*composer))
         return self._refresh(token, page)
 
     def on_next_seed(self, seed: float | None, is_locked: bool) -> int:
         """Return a new seed for the next turn, unless it is locked."""
         return int(seed or 0) if is_locked else secrets.randbelow(READABLE_SEEDS)
 
-    def on_preset(self, preset: str) -> tuple[float, float, float]:
-        """Return the sliders' values in a preset."""
-        settings = PRESETS[preset]
-        return settings.temperature, settings.context_guidance_scale, settings.instrument_guidance_scale
-
     @says_errors
     def on_cancel(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Stop a turn."""
         token = self._token(browser)
-        self.studio.cancel_turn(token, _field(event, "turn_id"))
+        self.studio.cancel_turn(token, field_of(event, "turn_id"))
         return self._refresh(token, page)
 
     @says_errors
     def on_retry(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Ask again for what a turn did not finish."""
         token = self._token(browser)
-        self.studio.retry_turn(token, _field(event, "turn_id"))
+        self.studio.retry_turn(token, field_of(event, "turn_id"))
         return self._refresh(token, page)
-
-    def on_reuse(self, browser: Json, event: gr.EventData) -> tuple[Any, ...]:
-        """Put the settings of an earlier turn into the composer."""
-        turn = self.studio.store.turn(self._token(browser), _field(event, "turn_id"))
-        settings = turn.settings
-        return (
-            turn.instrument,
-            len(turn.variations),
-            turn.preset,
-            turn.first_seed,
-            settings["temperature"],
-            settings["context_guidance_scale"],
-            settings["instrument_guidance_scale"],
-            True,
-        )
 
     async def on_follow(self, page: Json, browser: Json) -> AsyncIterator[Json]:
         """Yield the feed whenever it changes, until nothing waits or runs. Ending it stops nothing."""
@@ -185,26 +153,26 @@ class Handlers:
     def on_pick(self, browser: Json, event: gr.EventData) -> Shown:
         """Make a variation part of the session and stand on it."""
         token = self._token(browser)
-        return self._open(token, self.studio.editing.pick(token, _field(event, "variation_id")))
+        return self._open(token, self.studio.editing.pick(token, field_of(event, "variation_id")))
 
     @says_errors
     def on_go(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Stand on another node; in a session of somebody else's only to look."""
         token = self._token(browser)
         if page.get("share"):
-            return self.show_shared(str(page["share"]), token, _field(event, "node_id"))
-        return self._open(token, self.studio.go_to(token, str(page.get("session_id")), _field(event, "node_id")))
+            return self.show_shared(str(page["share"]), token, field_of(event, "node_id"))
+        return self._open(token, self.studio.go_to(token, str(page.get("session_id")), field_of(event, "node_id")))
 
     @says_errors
     def on_remove(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Go on without one of the stems."""
         token = self._token(browser)
-        return self._open(token, self.studio.editing.remove_stem(token, _node_id(page), _field(event, "node_id")))
+        return self._open(token, self.studio.editing.remove_stem(token, node_id_of(page), field_of(event, "node_id")))
 
     @says_errors
     def on_star(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Give or take a star."""
-        token, data = self._token(browser), _data(event)
+        token, data = self._token(browser), data_of(event)
         self.studio.editing.star(
             token,
             node_id=data.get("node_id"),
@@ -217,7 +185,7 @@ class Handlers:
     def on_rename(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Call a node something else."""
         token = self._token(browser)
-        self.studio.editing.rename(token, _field(event, "node_id"), _field(event, "name"))
+        self.studio.editing.rename(token, field_of(event, "node_id"), field_of(event, "name"))
         return self._refresh(token, page)
 
     # ---- what the page shows -----------------------------------------------------------------------------------
@@ -306,12 +274,13 @@ def read_order(*composer: Any) -> StemOrder:
     """Make an order of the composer's values; they come from outside and may be anything.
 
     Args:
-        composer: instrument, count, preset, seed, temperature, context guidance, instrument guidance.
+        composer: instrument, count, preset, seed, temperature, context guidance, instrument guidance, genre, kind of
+            part.
 
     Raises:
         InvalidRequestError: if a number is none.
     """
-    instrument, count, preset, seed, *scales = composer
+    instrument, count, preset, seed, *scales, genre, stem_category = composer
     try:
         temperature, context_guidance_scale, instrument_guidance_scale = (
             None if value is None else float(value) for value in scales
@@ -319,24 +288,33 @@ def read_order(*composer: Any) -> StemOrder:
         return StemOrder(
             instrument=str(instrument),
             num_variations=int(count),
-            preset=str(preset),
+            preset=str(preset or DEFAULT_PRESET),
             first_seed=int(seed),
             temperature=temperature,
             context_guidance_scale=context_guidance_scale,
             instrument_guidance_scale=instrument_guidance_scale,
+            genre=_choice_or_none(genre),
+            stem_category=_choice_or_none(stem_category),
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidRequestError("Fill in every field with a number before generating.") from error
 
 
-def _node_id(page: Json) -> str:
+def _choice_or_none(value: object) -> str | None:
+    return None if value in (None, "", "any") else str(value)
+
+
+def node_id_of(page: Json) -> str:
+    """Return the node that the page says it stands on."""
     return str(page.get("node_id"))
 
 
-def _data(event: gr.EventData) -> Json:
+def data_of(event: gr.EventData) -> Json:
+    """Return what a component of ours sent along; it comes from outside and may hold anything."""
     data = event._data
     return data if isinstance(data, dict) else {}
 
 
-def _field(event: gr.EventData, name: str) -> str:
-    return str(_data(event).get(name, ""))
+def field_of(event: gr.EventData, name: str) -> str:
+    """Return one field of it as text."""
+    return str(data_of(event).get(name, ""))

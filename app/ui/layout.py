@@ -1,6 +1,5 @@
 """The page. Builds components and wires handlers; holds no logic."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,27 +9,23 @@ from gradio.components import Component
 
 from app.api import Api, publish
 from app.examples import Example
-from app.services import MAX_VARIATIONS, Studio
+from app.services import Studio
 from app.ui.components.export_menu import build_export_menu
 from app.ui.components.feed import build_feed
 from app.ui.components.page_tools import build_page_tools
 from app.ui.components.player_dock import build_player_dock
 from app.ui.components.session_menu import build_session_menu
 from app.ui.components.session_tree import build_session_tree
+from app.ui.composer import PRIVATE, build_composer, wire_composer, wire_feed
 from app.ui.dock_handlers import DockHandlers
+from app.ui.feed_handlers import FeedHandlers
 from app.ui.handlers import Handlers
 from app.ui.shelf_handlers import ShelfHandlers
-from stemgen_core.sampling.settings import MAX_GUIDANCE_SCALE, MAX_TEMPERATURE, PRESETS
 
 AUDIO_TYPES = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff"]
-DEFAULT_PRESET = "balanced"
-PRESET_LABELS = {"fast": "Fast", "balanced": "Balanced", "paper": "Thorough"}
 
 # Gradio keeps what is uploaded until told otherwise: look every so many seconds, delete what is older than so many.
 UPLOADS_KEPT = (300, 3600)
-
-# Gradio makes every listener a public endpoint unless told otherwise.
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +37,7 @@ class StartPanel:
     upload: gr.UploadButton
     recording: gr.Audio
     use_recording: gr.Button
-
-
-@dataclass(frozen=True, slots=True)
-class Composer:
-    """What a stem is asked for with."""
-
-    adding_to: gr.HTML
-    instrument: gr.Radio
-    count: gr.Radio
-    preset: gr.Radio
-    seed: gr.Number
-    lock: gr.Checkbox
-    scales: tuple[gr.Slider, gr.Slider, gr.Slider]
-    generate: gr.Button
-
-    @property
-    def order(self) -> list[Component]:
-        """In the order of `handlers.read_order`."""
-        return [self.instrument, self.count, self.preset, self.seed, *self.scales]
+    finished: gr.Button
 
 
 def build_page(studio: Studio, *, browser_secret: str, api: Api | None = None) -> gr.Blocks:
@@ -72,22 +49,23 @@ def build_page(studio: Studio, *, browser_secret: str, api: Api | None = None) -
             their sessions.
         api: endpoints for programs; None for a page without any.
     """
-    handlers = Handlers(studio)
+    handlers = FeedHandlers(studio)
     with gr.Blocks(title="StemGen", analytics_enabled=False, fill_width=True, delete_cache=UPLOADS_KEPT) as page:
         state = gr.State({"session_id": None, "node_id": None})
         browser = gr.BrowserState({}, storage_key="stemgen-studio", secret=browser_secret)
         ticket = gr.State(0)
         with gr.Row(elem_id="topbar"):
             gr.HTML("<h1>Stem<span>Gen</span></h1>", elem_id="brand")
+            machine = gr.HTML("", elem_id="machine")
             sessions = build_session_menu()
             export = build_export_menu()
             new_session = gr.Button("New session", size="sm", elem_id="new-session")
             build_page_tools()
         notice = gr.HTML("", elem_id="notice", elem_classes="notice")
         model_note = gr.HTML("", elem_id="model-note", elem_classes="notice")
-        start = _build_start(studio.examples, studio.max_context_s)
+        start = _build_start(studio)
         with gr.Row(visible=False, elem_id="workspace") as workspace:
-            composer = _build_composer()
+            composer = build_composer()
             with gr.Column(elem_id="feed-column"):
                 feed = build_feed()
             with gr.Column(elem_id="tree-column"):
@@ -105,22 +83,22 @@ def build_page(studio: Studio, *, browser_secret: str, api: Api | None = None) -
             [new_session.click, sessions.open, sessions.duplicate, sessions.recover, sessions.bring],
         )
         _wire_start(handlers, start, browser, shown)
-        _wire_composer(handlers, composer, [state, browser], shown)
-        _wire_session(handlers, (feed, tree, dock), [state, browser], shown)
+        wire_composer(handlers, composer, [state, browser], shown)
+        wire_feed(handlers, feed, composer, [state, browser], shown)
+        _wire_session(handlers, (tree, dock), [state, browser], shown)
         dock.mixer(DockHandlers(studio).on_mixer, browser, notice, **PRIVATE)
         new_session.click(handlers.on_new_session, browser, shown, **PRIVATE)
         _wire_shelf(ShelfHandlers(handlers), (tree, sessions, export), [state, browser], shown)
-        reuse_outputs = [*composer.order, composer.lock]
-        feed.reuse(handlers.on_reuse, browser, reuse_outputs, **PRIVATE)
         page.load(ShelfHandlers(handlers).on_arrive, browser, shown, **PRIVATE)
         if api is not None:
             publish(api)
-        page.load(handlers.on_instruments, None, [composer.instrument, composer.generate, model_note], **PRIVATE)
+        page.load(handlers.on_model, None, [*composer.offered, model_note], **PRIVATE)
+        page.load(handlers.on_machine, None, machine, concurrency_limit=None, **PRIVATE)
         page.load(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
     return page
 
 
-def _build_start(examples: Mapping[str, Example], max_context_s: float) -> StartPanel:
+def _build_start(studio: Studio) -> StartPanel:
     buttons: dict[str, gr.Button] = {}
     with gr.Column(elem_id="start") as column:
         gr.HTML(
@@ -132,10 +110,10 @@ def _build_start(examples: Mapping[str, Example], max_context_s: float) -> Start
         with gr.Row(elem_id="doors"):
             with gr.Column():
                 _door_title("Try an example", "Short loops to start from at once.")
-                for example in examples.values():
+                for example in studio.examples.values():
                     buttons[example.id] = _example_button(example)
             with gr.Column():
-                _door_title("Upload", f"WAV, FLAC, MP3 and more, up to {max_context_s:.0f} seconds.")
+                _door_title("Upload", f"WAV, FLAC, MP3 and more, up to {studio.max_context_s:.0f} seconds.")
                 upload = gr.UploadButton(
                     "Choose a file", file_types=AUDIO_TYPES, elem_classes="door-button", elem_id="upload"
                 )
@@ -145,7 +123,12 @@ def _build_start(examples: Mapping[str, Example], max_context_s: float) -> Start
                     sources=["microphone"], type="filepath", show_label=False, elem_id="recording", buttons=[]
                 )
                 use_recording = gr.Button("Use this recording", elem_classes="door-button")
-    return StartPanel(column, buttons, upload, recording, use_recording)
+        finished = gr.Button(
+            "" if studio.finished is None else f"Or open a finished session: drums, {studio.finished.summary}",
+            elem_id="finished",
+            visible=studio.finished is not None,
+        )
+    return StartPanel(column, buttons, upload, recording, use_recording, finished)
 
 
 def _door_title(title: str, text: str) -> None:
@@ -154,32 +137,6 @@ def _door_title(title: str, text: str) -> None:
 
 def _example_button(example: Example) -> gr.Button:
     return gr.Button(f"{example.label} · {example.detail}", elem_classes="example-button")
-
-
-def _build_composer() -> Composer:
-    with gr.Column(elem_id="composer"):
-        adding_to = gr.HTML("", elem_id="adding-to")
-        instrument = gr.Radio([], label="Add a stem", elem_classes="pills", elem_id="instrument")
-        count = gr.Radio(
-            list(range(1, MAX_VARIATIONS + 1)), value=2, label="Variations", elem_classes="pills", elem_id="count"
-        )
-        presets = [(PRESET_LABELS.get(name, name), name) for name in PRESETS]
-        preset = gr.Radio(presets, value=DEFAULT_PRESET, label="Decoding", elem_classes="pills", elem_id="preset")
-        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-            seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed")
-            lock = gr.Checkbox(label="Keep this seed", elem_id="lock")
-            scales = _build_scales()
-        generate = gr.Button("Generate", variant="primary", elem_id="generate")
-    return Composer(adding_to, instrument, count, preset, seed, lock, scales, generate)
-
-
-def _build_scales() -> tuple[gr.Slider, gr.Slider, gr.Slider]:
-    start = PRESETS[DEFAULT_PRESET]
-    return (
-        gr.Slider(0.05, MAX_TEMPERATURE, start.temperature, step=0.05, label="Temperature"),
-        gr.Slider(0, MAX_GUIDANCE_SCALE, start.context_guidance_scale, step=0.1, label="Follow the mix"),
-        gr.Slider(0, MAX_GUIDANCE_SCALE, start.instrument_guidance_scale, step=0.1, label="Follow the instrument"),
-    )
 
 
 def _wire_follow(
@@ -193,9 +150,10 @@ def _wire_follow(
         leave(None, None, None, cancels=[following], **PRIVATE)
 
 
-def _wire_start(handlers: Handlers, start: StartPanel, browser: gr.BrowserState, shown: list[Any]) -> None:
+def _wire_start(handlers: FeedHandlers, start: StartPanel, browser: gr.BrowserState, shown: list[Any]) -> None:
     for example_id, button in start.examples.items():
         button.click(_on_example(handlers, example_id), browser, shown, **PRIVATE)
+    start.finished.click(handlers.on_finished, browser, shown, **PRIVATE)
     start.upload.upload(handlers.on_file, [start.upload, browser], shown, **PRIVATE)
     start.use_recording.click(handlers.on_recording, [start.recording, browser], shown, **PRIVATE)
 
@@ -204,23 +162,13 @@ def _on_example(handlers: Handlers, example_id: str) -> Any:
     return partial(handlers.on_example, example_id)
 
 
-def _wire_composer(handlers: Handlers, composer: Composer, inputs: list[Component], shown: list[Any]) -> None:
-    asked = composer.generate.click(handlers.on_generate, [*inputs, *composer.order], shown, **PRIVATE)
-    asked.then(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
-    composer.preset.input(handlers.on_preset, composer.preset, list(composer.scales), **PRIVATE)
-
-
 def _wire_session(
-    handlers: Handlers, components: tuple[gr.HTML, gr.HTML, gr.HTML], inputs: list[Component], shown: list[Any]
+    handlers: Handlers, components: tuple[gr.HTML, gr.HTML], inputs: list[Component], shown: list[Any]
 ) -> None:
-    feed, tree, dock = components
-    feed.pick(handlers.on_pick, inputs[1], shown, **PRIVATE)
-    feed.cancel(handlers.on_cancel, inputs, shown, **PRIVATE)
-    feed.retry(handlers.on_retry, inputs, shown, **PRIVATE)
-    for component in (feed, tree, dock):
+    tree, dock = components
+    for component in (tree, dock):
         component.go(handlers.on_go, inputs, shown, **PRIVATE)
-    for component in (feed, tree):
-        component.star(handlers.on_star, inputs, shown, **PRIVATE)
+    tree.star(handlers.on_star, inputs, shown, **PRIVATE)
     dock.remove(handlers.on_remove, inputs, shown, **PRIVATE)
     tree.rename(handlers.on_rename, inputs, shown, **PRIVATE)
 

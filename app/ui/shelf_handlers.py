@@ -7,7 +7,7 @@ import gradio as gr
 
 from app.library import Library
 from app.session_files import import_session
-from app.ui.handlers import SHOWN, Handlers, Shown, _field, notice, says_errors
+from app.ui.handlers import SHOWN, Handlers, Shown, field_of, notice, says_errors
 from app.ui.uploads import uploaded_path
 from app.ui.views import Json
 from sessions.errors import NotFoundError, ShareNotFoundError
@@ -60,14 +60,14 @@ class ShelfHandlers:
     def on_trash(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Put a node into the trash; whoever stood on it or above it steps down to its parent."""
         token = self._token(browser)
-        node = self.page_handlers.studio.editing.trash_node(token, _field(event, "node_id"))
+        node = self.page_handlers.studio.editing.trash_node(token, field_of(event, "node_id"))
         return self._show(token, node.session_id, page.get("node_id"))
 
     @says_errors
     def on_restore(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Take a node out of the trash."""
         token = self._token(browser)
-        node = self.page_handlers.studio.editing.restore_node(token, _field(event, "node_id"))
+        node = self.page_handlers.studio.editing.restore_node(token, field_of(event, "node_id"))
         return self._show(token, node.session_id, page.get("node_id"))
 
     @says_errors
@@ -82,26 +82,26 @@ class ShelfHandlers:
     @says_errors
     def on_open(self, browser: Json, event: gr.EventData) -> Shown:
         """Go to another session."""
-        return self._show(self._token(browser), _field(event, "session_id"))
+        return self._show(self._token(browser), field_of(event, "session_id"))
 
     @says_errors
     def on_title(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Call a session something else."""
         token = self._token(browser)
-        self._library.rename(token, _field(event, "session_id"), _field(event, "name"))
+        self._library.rename(token, field_of(event, "session_id"), field_of(event, "name"))
         return self._stay(token, page)
 
     @says_errors
     def on_duplicate(self, browser: Json, event: gr.EventData) -> Shown:
         """Make a copy of a session and open it."""
         token = self._token(browser)
-        return self._show(token, self._library.duplicate(token, _field(event, "session_id")).id)
+        return self._show(token, self._library.duplicate(token, field_of(event, "session_id")).id)
 
     @says_errors
     def on_discard(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Put a session into the trash; if it was the open one, the three doors are next."""
         token = self._token(browser)
-        session = self._library.trash(token, _field(event, "session_id"))
+        session = self._library.trash(token, field_of(event, "session_id"))
         if session.id == page.get("session_id"):
             return self.page_handlers.on_new_session(browser)
         return self._stay(token, page)
@@ -110,13 +110,13 @@ class ShelfHandlers:
     def on_recover(self, browser: Json, event: gr.EventData) -> Shown:
         """Take a session out of the trash and open it."""
         token = self._token(browser)
-        return self._show(token, self._library.restore(token, _field(event, "session_id")).id)
+        return self._show(token, self._library.restore(token, field_of(event, "session_id")).id)
 
     @says_errors
     def on_bring(self, browser: Json, event: gr.EventData) -> Shown:
         """Make a session of a file that was uploaded, and open it."""
         token = self._token(browser)
-        path = uploaded_path(_field(event, "path"))
+        path = uploaded_path(field_of(event, "path"))
         try:
             session = import_session(self.page_handlers.studio.store, token, path)
         finally:

@@ -77,6 +77,8 @@ class SamplingSettings:
 PRESETS: dict[str, SamplingSettings] = {
     "fast": SamplingSettings(num_steps=(8, 4, 2), context_guidance_scale=2.0, top_p=0.95),
     "balanced": SamplingSettings(num_steps=(16, 8, 4), context_guidance_scale=2.0, top_p=0.95),
+    "tight": SamplingSettings(num_steps=(16, 8, 4), context_guidance_scale=3.0, temperature=0.7, top_p=0.9),
+    "wild": SamplingSettings(num_steps=(16, 8, 4), context_guidance_scale=1.0, temperature=1.3, top_p=0.99),
     "paper": SamplingSettings(
         num_steps=(128, 64, 32, 32),
         top_p=1.0,

@@ -35,7 +35,11 @@ class EchoGenerator:
 
     model_id: str = "echo"
     instruments: tuple[Instrument, ...] = PLAYED
+    genres: tuple[str, ...] = ()
+    stem_categories: tuple[str, ...] = ()
+    device: str = "cpu"
     contexts: list[Waveform] = field(default_factory=list)
+    requests: list[GenerationRequest] = field(default_factory=list)
 
     def generate(
         self,
@@ -46,6 +50,7 @@ class EchoGenerator:
         should_stop: Callable[[], bool] | None = None,
     ) -> GenerationResult:
         self.contexts.append(context)
+        self.requests.append(request)
         return GenerationResult(context, (Note(0.0, 40, 0.5, 90),), self.model_id, 0.01, GOOD_FIT)
 
 
@@ -101,7 +106,11 @@ class NoiseBurstGenerator:
     num_steps: int = 8
     model_id: str = "noise-bursts"
     instruments: tuple[Instrument, ...] = PLAYED
+    genres: tuple[str, ...] = ()
+    stem_categories: tuple[str, ...] = ()
+    device: str = "cpu"
     contexts: list[Waveform] = field(default_factory=list)
+    requests: list[GenerationRequest] = field(default_factory=list)
     num_running: int = 0
     max_running: int = 0
     steps_done: int = 0
@@ -116,6 +125,7 @@ class NoiseBurstGenerator:
         should_stop: Callable[[], bool] | None = None,
     ) -> GenerationResult:
         self.contexts.append(context)
+        self.requests.append(request)
         self.num_running += 1
         self.max_running = max(self.max_running, self.num_running)
         began_s = time.monotonic()

@@ -7,10 +7,11 @@ import gradio as gr
 import pytest
 
 from app.mixing import keep_strip
-from app.services import Snapshot, StemOrder, Studio
+from app.orders import StemOrder
+from app.services import Snapshot, Studio
 from app.ui.dock_handlers import DockHandlers, read_strips
 from app.ui.dock_views import MAX_OTHERS, dock_view, grid_view
-from app.ui.views import feed_view
+from app.ui.feed_view import feed_view
 from sessions.errors import NotFoundError
 from sessions.tree import Mixer, Node
 from stemgen_core.errors import InvalidRequestError

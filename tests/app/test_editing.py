@@ -3,7 +3,8 @@
 import pytest
 
 from app import editing as editing_module
-from app.services import StemOrder, Studio
+from app.orders import StemOrder
+from app.services import Studio
 from sessions.errors import InvalidActionError, NotFoundError
 from sessions.tree import Node
 from tests.app.waiting import OWNER, finished

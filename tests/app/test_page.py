@@ -13,7 +13,8 @@ from app.main import browser_secret
 from app.model_shelf import ModelShelf
 from app.services import Studio
 from app.settings import Settings
-from app.ui.handlers import SHOWN, Handlers, notice, read_order
+from app.ui.feed_handlers import FeedHandlers as Handlers
+from app.ui.handlers import SHOWN, notice, read_order
 from app.ui.layout import build_page
 from app.ui.theme import build_theme, page_style
 from sessions.tree import Node
@@ -78,7 +79,7 @@ def test_another_browser_with_that_session_id_finds_nothing(studio: Studio, cont
 def test_an_expected_error_is_said_on_the_page_and_changes_nothing_else(studio: Studio, context: Node) -> None:
     page = {"session_id": context.session_id, "node_id": context.id}
 
-    values = Handlers(studio).on_generate(page, BROWSER, "kazoo", 2, "fast", 1, 1.0, 1.0, 1.0)
+    values = Handlers(studio).on_generate(page, BROWSER, "kazoo", 2, "fast", 1, 1.0, 1.0, 1.0, "any", "any")
 
     assert "Choose an instrument" in values[-1]
     assert all(value == gr.skip() for value in values[:-1])
@@ -87,7 +88,7 @@ def test_an_expected_error_is_said_on_the_page_and_changes_nothing_else(studio: 
 def test_generating_asks_for_stems_on_the_node_the_page_stands_on(studio: Studio, context: Node) -> None:
     page = {"session_id": context.session_id, "node_id": context.id}
 
-    shown = _shown(Handlers(studio).on_generate(page, BROWSER, "bass", 3, "fast", 5.0, 0.9, 1.0, 1.0))
+    shown = _shown(Handlers(studio).on_generate(page, BROWSER, "bass", 3, "fast", 5.0, 0.9, 1.0, 1.0, None, None))
 
     turn = shown.feed["turns"][0]
     assert (turn["title"], turn["parent_id"], len(turn["variations"])) == ("Bass", context.id, 3)
@@ -114,11 +115,11 @@ def test_ids_from_the_page_are_taken_for_what_they_are(studio: Studio, context: 
 @pytest.mark.parametrize(
     "composer",
     [
-        ("bass", None, "fast", 1, 1.0, 1.0, 1.0),
-        ("bass", 2, "fast", None, 1.0, 1.0, 1.0),
-        ("bass", 2, "fast", "seven", 1.0, 1.0, 1.0),
-        ("bass", 2, "fast", 1, "hot", 1.0, 1.0),
-        ("bass", 2, "fast", float("inf"), 1.0, 1.0, 1.0),
+        ("bass", None, "fast", 1, 1.0, 1.0, 1.0, "any", "any"),
+        ("bass", 2, "fast", None, 1.0, 1.0, 1.0, "any", "any"),
+        ("bass", 2, "fast", "seven", 1.0, 1.0, 1.0, "any", "any"),
+        ("bass", 2, "fast", 1, "hot", 1.0, 1.0, "any", "any"),
+        ("bass", 2, "fast", float("inf"), 1.0, 1.0, 1.0, "any", "any"),
     ],
 )
 def test_a_composer_without_numbers_is_refused(composer: tuple) -> None:
@@ -159,7 +160,7 @@ def test_without_a_model_the_page_says_why_nothing_can_be_generated(studio: Stud
 
     without = replace(studio, models=ModelShelf(load))
 
-    instruments, generate, words = Handlers(without).on_instruments()
+    instruments, _, _, generate, words = Handlers(without).on_model()
 
     assert (instruments["choices"], generate["interactive"]) == ([], False)
     assert "There is no model to generate with." in words
@@ -167,7 +168,7 @@ def test_without_a_model_the_page_says_why_nothing_can_be_generated(studio: Stud
 
 
 def test_the_instruments_offered_are_those_the_model_plays(studio: Studio) -> None:
-    instruments, generate, words = Handlers(studio).on_instruments()
+    instruments, _, _, generate, words = Handlers(studio).on_model()
 
     assert [name for _, name in instruments["choices"]] == [instrument.name for instrument in PLAYED]
     assert (instruments["value"], generate["interactive"], words) == ("bass", True, "")

@@ -8,9 +8,10 @@ import torch
 
 from app.commands import upkeep
 from app.commands.main import main
+from app.orders import StemOrder
 from app.regeneration import Regeneration, Sameness, regenerate
 from app.row_requests import request_from_row, settings_from_row
-from app.services import StemOrder, Studio
+from app.services import Studio
 from sessions.tree import Node, Turn
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult
@@ -131,7 +132,8 @@ def test_settings_of_another_version_are_an_error_in_words(stored: dict[str, obj
 
 
 def test_page_says_which_sound_is_lost_and_shows_the_rest(take: Take) -> None:
-    from app.ui.views import feed_view, tree_view
+    from app.ui.feed_view import feed_view
+    from app.ui.shelf_views import tree_view
 
     _file(take).unlink()
     snapshot = take.studio.snapshot(OWNER, take.turn.session_id)

@@ -8,8 +8,9 @@ import soundfile
 
 from app.errors import ModelNotReadyError
 from app.model_shelf import ModelShelf
+from app.orders import StemOrder
 from app.progress import SpeedMeter, expected_rest_s
-from app.services import StemOrder, Studio
+from app.services import Studio
 from app.worker import INTERNAL_ERROR
 from sessions.errors import NotFoundError
 from sessions.tree import MAX_SEED, Node, NodeKind, Turn, Variation, WorkState

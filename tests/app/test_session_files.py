@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from app.commands.main import main
-from app.services import StemOrder, Studio
+from app.orders import StemOrder
+from app.services import Studio
 from app.session_files import export_session, file_name, import_session
 from sessions.errors import ArchiveError
 from sessions.tree import Node, SessionInfo

@@ -10,7 +10,7 @@ import pytest
 
 from app.commands.main import main
 from app.errors import SettingsError
-from app.services import StemOrder
+from app.orders import StemOrder
 from app.settings import Settings
 from app.upkeep import Upkeep, restore_if_empty
 from app.worker import GenerationWorker

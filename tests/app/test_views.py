@@ -2,10 +2,11 @@
 
 import pytest
 
+from app.orders import StemOrder
 from app.progress import TurnProgress
-from app.services import Snapshot, StemOrder, Studio
+from app.services import Snapshot, Studio
+from app.ui.feed_view import feed_view, fit_view
 from app.ui.shelf_views import tree_view
-from app.ui.views import feed_view, fit_view
 from sessions.tree import Node
 from tests.app.waiting import OWNER, finished
 
@@ -30,11 +31,15 @@ GOOD = {
     ],
 )
 def test_fit_is_said_in_words_and_what_was_not_measured_is_left_out(changes: dict, words: str) -> None:
-    assert fit_view(GOOD | changes) == {"verdict": "good", "words": words}
+    assert fit_view(GOOD | changes) == {"verdict": "good", "words": words, "advice": ""}
 
 
 def test_a_silent_stem_says_so_and_nothing_else() -> None:
-    assert fit_view(GOOD | {"is_silent": True}) == {"verdict": "silent", "words": "Nothing audible came out."}
+    assert fit_view(GOOD | {"is_silent": True}) == {
+        "verdict": "silent",
+        "words": "Nothing audible came out.",
+        "advice": "Try another seed.",
+    }
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from app.errors import BusyError
-from app.services import StemOrder, Studio
+from app.orders import StemOrder
+from app.services import Studio
 from app.worker import MAX_TURNS, MAX_TURNS_PER_OWNER
 from sessions.errors import InvalidActionError
 from sessions.tree import Turn, WorkState

@@ -17,6 +17,8 @@ SCRIPTS = (
     "engine.js",
     "stage.js",
     "waveform.js",
+    "context_card.js",
+    "turn_card.js",
     "ruler.js",
     "strips.js",
     "meter.js",

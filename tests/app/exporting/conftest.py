@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from app.exporting.desk import ExportDesk
-from app.services import StemOrder, Studio
+from app.orders import StemOrder
+from app.services import Studio
 from sessions.tree import Mixer, Node
 from stemgen_core.generator import GenerationRequest, GenerationResult
 from stemgen_core.score import Note
