@@ -76,7 +76,6 @@ def revise_part(
         sound_seed=variation.seed if recipe.part is None else recipe.part.sound_seed,
         words=_part_words(studio, owner_token, turn, variation, parts),
     )
-    studio.worker.ensure_room()
     node_id = _mix_without(studio, owner_token, variation, turn, open_node_id)
     return studio.queue(
         owner_token, node_id, generator, replace(recipe, part=part), seeds_from(first_seed, num_variations)

@@ -123,7 +123,7 @@ class FeedHandlers(Handlers):
             num_variations=num_variations,
             open_node_id=node_id_of(page),
         )
-        return self._show(token, turn.session_id, turn.node_id)
+        return self.show(token, turn.session_id, turn.node_id)
 
     @says_errors
     def on_nudge(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
