@@ -13,10 +13,10 @@ ExportView    {node_id, title, media_key, mix: [format], package: [format], has_
 
 from collections.abc import Mapping, Sequence
 
-from app.labels import instrument_label
+from app.labels import instrument_label, node_labels
 from app.library import ListedSession
 from app.services import Snapshot
-from app.ui.views import Json, hue_of, loss_of, node_labels
+from app.ui.views import Json, hue_of, loss_of
 from sessions.tree import Node, NodeKind, Share, mix_nodes
 
 UNTITLED = "Untitled"
@@ -36,7 +36,8 @@ def tree_view(
         undo: what undo would undo.
         is_read_only: whether the session is somebody else's.
     """
-    labels = node_labels(snapshot)
+    # What lies in the trash is called what it was called in the tree.
+    labels = node_labels((*snapshot.nodes, *(node for node, _ in trash)), snapshot.turns)
     path = {node.id for node in snapshot.lineage}
     current_id = snapshot.lineage[-1].id if snapshot.lineage else None
     return {
@@ -49,7 +50,7 @@ def tree_view(
         "trash": [
             {
                 "node_id": node.id,
-                "label": labels.get(node.id) or node.name or instrument_label(node.instrument),
+                "label": labels[node.id],
                 "detail": _node_detail(node),
                 "num_below": num_below,
             }
@@ -120,7 +121,7 @@ def export_view(
     """
     if not snapshot.lineage:
         return EMPTY_EXPORT
-    labels = node_labels(snapshot)
+    labels = node_labels(snapshot.nodes, snapshot.turns)
     sounding = mix_nodes(snapshot.lineage)
     return {
         "node_id": snapshot.lineage[-1].id,

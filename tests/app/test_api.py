@@ -1,6 +1,7 @@
 """What programs can do, through a real server and Gradio's own client."""
 
 import json
+import socket
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,14 +53,17 @@ class Service:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("api")
-    settings = Settings(port=0, data_path=folder / "data")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    settings = Settings(port=port, data_path=folder / "data")
     generator = NotingGenerator(seconds_per_step=0, num_steps=1)
     with open_store(settings.data_path) as store:
         studio = build_studio(settings, store, load_generator=lambda: generator)
         studio.models.wait(10)
         page = serve(settings, studio, prevent_thread_lock=True, quiet=True)
         try:
-            url = str(page.local_url)
+            url = f"http://127.0.0.1:{port}/"
             yield Service(url, Client(url, verbose=False, download_files=False), write_clip(folder / "loop.wav"))
         finally:
             page.close()
