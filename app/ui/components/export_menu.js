@@ -28,9 +28,24 @@ function view() {
 
 function choice(title, words, what, formats) {
   const buttons = formats.map((format) =>
-    el("button", { type: "button", class: "format", "data-export": `${what}.${format}`, "aria-label": `${title} as ${format.toUpperCase()}`, onclick: () => download(`/export/${view().node_id}/${what}.${format}`) }, format.toUpperCase()),
+    el(
+      "button",
+      {
+        type: "button",
+        class: "format",
+        "data-export": `${what}.${format}`,
+        "aria-label": `${title} as ${format.toUpperCase()}`,
+        onclick: () => download(`/export/${view().node_id}/${what}.${format}`),
+      },
+      format.toUpperCase(),
+    ),
   );
-  return el("div", { class: "choice" }, el("div", {}, el("strong", {}, title), el("span", { class: "words" }, words)), el("div", { class: "formats" }, buttons));
+  return el(
+    "div",
+    { class: "choice" },
+    el("div", {}, el("strong", {}, title), el("span", { class: "words" }, words)),
+    el("div", { class: "formats" }, buttons),
+  );
 }
 
 function renderExport() {
@@ -38,7 +53,12 @@ function renderExport() {
   parts.what.textContent = title;
   const stems = numSounds === 1 ? "the context" : `${numSounds} stems`;
   parts.choices.replaceChildren(
-    choice("Everything for a DAW", `${stems}, the mix, a Reaper project, MIDI and settings in one zip`, "package", archive),
+    choice(
+      "Everything for a DAW",
+      `${stems}, the mix, a Reaper project, MIDI and settings in one zip`,
+      "package",
+      archive,
+    ),
     choice("Mix", "one file, as the faders stand", "mix", mix),
     ...(hasNotes ? [choice("Notes", "the stems as MIDI, a track each", "midi", ["mid"])] : []),
     choice("Settings", "seeds and settings, to make it again", "settings", ["json"]),
@@ -52,8 +72,27 @@ function wholeSession({ session_id: sessionId }) {
   return el(
     "div",
     { class: "choice" },
-    el("div", {}, el("strong", {}, "Whole session"), el("span", { class: "words" }, "the tree with everything in it, to bring to another studio")),
-    el("div", { class: "formats" }, el("button", { type: "button", class: "format", "data-export": "session.zip", "aria-label": "Whole session as ZIP", onclick: save }, "ZIP")),
+    el(
+      "div",
+      {},
+      el("strong", {}, "Whole session"),
+      el("span", { class: "words" }, "the tree with everything in it, to bring to another studio"),
+    ),
+    el(
+      "div",
+      { class: "formats" },
+      el(
+        "button",
+        {
+          type: "button",
+          class: "format",
+          "data-export": "session.zip",
+          "aria-label": "Whole session as ZIP",
+          onclick: save,
+        },
+        "ZIP",
+      ),
+    ),
   );
 }
 
@@ -106,16 +145,38 @@ function renderShare() {
   const token = session.share_token;
   parts.sharePanel.replaceChildren(
     el("h3", {}, "Show this session to others"),
-    el("p", {}, "Whoever has the link can listen to everything in this session, and copy it to go on from there. Nobody can change yours."),
-    token ? linkRow(`${location.origin}/?share=${token}`) : el("button", { type: "button", class: "primary", onclick: () => trigger("link", {}) }, "Make a link"),
-    token ? el("button", { type: "button", class: "plain unshare", onclick: () => trigger("unlink", {}) }, "Take the link back") : "",
+    el(
+      "p",
+      {},
+      "Whoever has the link can listen to everything in this session, and copy it to go on from there. Nobody can change yours.",
+    ),
+    token
+      ? linkRow(`${location.origin}/?share=${token}`)
+      : el("button", { type: "button", class: "primary", onclick: () => trigger("link", {}) }, "Make a link"),
+    token
+      ? el(
+          "button",
+          { type: "button", class: "plain unshare", onclick: () => trigger("unlink", {}) },
+          "Take the link back",
+        )
+      : "",
   );
 }
 
 function linkRow(address) {
-  const field = el("input", { type: "text", readonly: true, value: address, class: "link", "aria-label": "Link to this session", onfocus: (event) => event.target.select() });
+  const field = el("input", {
+    type: "text",
+    readonly: true,
+    value: address,
+    class: "link",
+    "aria-label": "Link to this session",
+    onfocus: (event) => event.target.select(),
+  });
   const copier = el("button", { type: "button", class: "primary" }, "Copy");
   copier.addEventListener("click", async () => {
+    field.select();
+    // Browsers lend the clipboard to secure pages only; on others the link is marked, ready to be copied by hand.
+    if (!navigator.clipboard) return;
     await navigator.clipboard.writeText(address);
     copier.textContent = "Copied";
   });

@@ -27,7 +27,10 @@ parts.fork.addEventListener("click", () => {
 });
 parts.copyKey.addEventListener("click", () => copy(props.value.key, parts.copyKey));
 
+// Browsers lend the clipboard to secure pages only; on others the key is marked, ready to be copied by hand.
 async function copy(text, copier) {
+  getSelection().selectAllChildren(parts.key);
+  if (!navigator.clipboard) return;
   await navigator.clipboard.writeText(text);
   copier.textContent = "Copied";
   setTimeout(() => {
@@ -91,7 +94,13 @@ function opening(session, facts) {
 }
 
 function nameField(session) {
-  const field = el("input", { type: "text", class: "rename", value: session.name, maxlength: 80, "aria-label": "New name of the session" });
+  const field = el("input", {
+    type: "text",
+    class: "rename",
+    value: session.name,
+    maxlength: 80,
+    "aria-label": "New name of the session",
+  });
   field.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Enter") finishRenaming(session, field.value);
@@ -112,14 +121,19 @@ function startRenaming(session) {
 function finishRenaming(session, name) {
   renaming = null;
   render();
-  if (name !== null && name.trim() && name.trim() !== session.name) {
+  if (name?.trim() && name.trim() !== session.name) {
     trigger("title", { session_id: session.session_id, name: name.trim() });
   }
 }
 
 function thrownAway(session) {
   const restore = () => trigger("recover", { session_id: session.session_id });
-  return el("li", {}, el("span", { class: "session-name" }, session.name), el("button", { type: "button", "aria-label": `Restore ${session.name}`, onclick: restore }, "Restore"));
+  return el(
+    "li",
+    {},
+    el("span", { class: "session-name" }, session.name),
+    el("button", { type: "button", "aria-label": `Restore ${session.name}`, onclick: restore }, "Restore"),
+  );
 }
 
 function render() {

@@ -5,9 +5,17 @@
 const { el, icon, button, hue } = window.stemDom;
 const root = element.querySelector(".tree-root");
 const parts = Object.fromEntries(
-  ["undo", "siblings", "tidy", "tree-filter", "only-starred", "by-instrument", "by-text", "tree-status", "tree-trash"].map(
-    (name) => [name, element.querySelector(`.${name}`)],
-  ),
+  [
+    "undo",
+    "siblings",
+    "tidy",
+    "tree-filter",
+    "only-starred",
+    "by-instrument",
+    "by-text",
+    "tree-status",
+    "tree-trash",
+  ].map((name) => [name, element.querySelector(`.${name}`)]),
 );
 const FILTER_FROM = 6; // below so many nodes there is nothing to search
 
@@ -92,7 +100,12 @@ function item(nodes, node, { level, at, of }) {
 }
 
 function row(node, hasChildren, isOpen) {
-  const states = ["node", node.is_current && "is-current", node.is_on_path && "is-on-path", !matches(node) && "is-passing"];
+  const states = [
+    "node",
+    node.is_current && "is-current",
+    node.is_on_path && "is-on-path",
+    !matches(node) && "is-passing",
+  ];
   return el(
     "div",
     { class: states.filter(Boolean).join(" "), style: { "--stem": hue(node) } },
@@ -122,7 +135,13 @@ function name(node) {
 }
 
 function nameField(node) {
-  const field = el("input", { type: "text", class: "rename", value: node.label, maxlength: 80, "aria-label": "New name" });
+  const field = el("input", {
+    type: "text",
+    class: "rename",
+    value: node.label,
+    maxlength: 80,
+    "aria-label": "New name",
+  });
   field.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Enter") finishRenaming(node, field.value);
@@ -139,7 +158,11 @@ function tools(node) {
     { class: "tools" },
     button("Rename", "pencil", () => startRenaming(node), quiet),
     node.can_go ? button("Move to the trash", "trash", () => throwAway(node), quiet) : null,
-    button(node.is_starred ? "Remove the star" : "Star", "star", () => star(node), { ...quiet, class: "icon-button star", "aria-pressed": String(node.is_starred) }),
+    button(node.is_starred ? "Remove the star" : "Star", "star", () => star(node), {
+      ...quiet,
+      class: "icon-button star",
+      "aria-pressed": String(node.is_starred),
+    }),
   );
 }
 
@@ -158,7 +181,9 @@ function renderBar() {
 }
 
 function renderInstruments(nodes) {
-  const labels = new Map(nodes.filter((node) => node.instrument).map((node) => [node.instrument, node.instrument_label]));
+  const labels = new Map(
+    nodes.filter((node) => node.instrument).map((node) => [node.instrument, node.instrument_label]),
+  );
   const stamp = JSON.stringify([...labels]);
   const select = parts["by-instrument"];
   if (select.dataset.stamp === stamp) return;
@@ -172,14 +197,20 @@ function renderInstruments(nodes) {
 
 function renderSiblings(nodes) {
   const current = nodes.find((node) => node.is_current);
-  const siblings = current && current.parent_id ? siblingsOf(current) : [];
+  const siblings = current?.parent_id ? siblingsOf(current) : [];
   parts.siblings.hidden = siblings.length < 2;
   if (siblings.length < 2) return;
   const at = siblings.indexOf(current);
   parts.siblings.replaceChildren(
-    button("Previous sibling", "chevron", () => goSibling(current, -1), { class: "icon-button back", title: "Previous sibling ([)" }),
+    button("Previous sibling", "chevron", () => goSibling(current, -1), {
+      class: "icon-button back",
+      title: "Previous sibling ([)",
+    }),
     el("span", {}, `${at + 1} of ${siblings.length}`),
-    button("Next sibling", "chevron", () => goSibling(current, 1), { class: "icon-button forth", title: "Next sibling (])" }),
+    button("Next sibling", "chevron", () => goSibling(current, 1), {
+      class: "icon-button forth",
+      title: "Next sibling (])",
+    }),
   );
 }
 
@@ -193,8 +224,22 @@ function renderTrash() {
       el(
         "li",
         {},
-        el("span", { class: "label", title: node.detail }, node.label, node.num_below ? el("span", { class: "quiet" }, ` and ${node.num_below} more`) : null),
-        el("button", { type: "button", class: "restore", "aria-label": `Restore ${node.label}`, onclick: () => trigger("restore", { node_id: node.node_id }) }, "Restore"),
+        el(
+          "span",
+          { class: "label", title: node.detail },
+          node.label,
+          node.num_below ? el("span", { class: "quiet" }, ` and ${node.num_below} more`) : null,
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            class: "restore",
+            "aria-label": `Restore ${node.label}`,
+            onclick: () => trigger("restore", { node_id: node.node_id }),
+          },
+          "Restore",
+        ),
       ),
     ),
   );
@@ -206,7 +251,10 @@ function render() {
   const known = new Set(nodes.map((node) => node.node_id));
   const current = nodes.find((node) => node.is_current);
   if (!known.has(tabbed)) tabbed = (current || nodes[0] || { node_id: null }).node_id;
-  root.replaceChildren(branch(nodes, null, 1) || el("p", { class: "quiet" }, view().nodes.length ? "Nothing matches." : "Nothing here yet."));
+  root.replaceChildren(
+    branch(nodes, null, 1) ||
+      el("p", { class: "quiet" }, view().nodes.length ? "Nothing matches." : "Nothing here yet."),
+  );
   if (hadFocus && renaming === null) focusItem(tabbed);
   renderBar();
   renderTrash();
@@ -242,7 +290,8 @@ function goingOnTidy() {
   const byId = new Map(nodes.map((node) => [node.node_id, node]));
   const staying = new Set();
   for (const node of nodes.filter((each) => each.is_starred || !each.parent_id || each.is_current)) {
-    for (let step = node; step && !staying.has(step.node_id); step = byId.get(step.parent_id)) staying.add(step.node_id);
+    for (let step = node; step && !staying.has(step.node_id); step = byId.get(step.parent_id))
+      staying.add(step.node_id);
   }
   return nodes.filter((node) => !staying.has(node.node_id));
 }
@@ -267,7 +316,7 @@ function finishRenaming(node, text) {
   renaming = null;
   render();
   focusItem(node.node_id);
-  if (text !== null && text.trim() && text.trim() !== node.label) trigger("rename", { node_id: node.node_id, name: text.trim() });
+  if (text?.trim() && text.trim() !== node.label) trigger("rename", { node_id: node.node_id, name: text.trim() });
 }
 
 function say(words) {
@@ -319,7 +368,12 @@ function walking(at, node, items) {
 
 function changing(node) {
   if (view().is_read_only) return {};
-  return { F2: () => startRenaming(node), Delete: () => throwAway(node), s: () => star(node), u: () => view().undo && trigger("undo", {}) };
+  return {
+    F2: () => startRenaming(node),
+    Delete: () => throwAway(node),
+    s: () => star(node),
+    u: () => view().undo && trigger("undo", {}),
+  };
 }
 
 root.addEventListener("keydown", onKey);

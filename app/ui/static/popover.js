@@ -30,13 +30,18 @@
 
   if (!window.stemPopover) {
     window.stemPopover = { attach, close };
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !open) return;
-      event.stopPropagation();
-      close();
-    }, true);
+    document.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key !== "Escape" || !open) return;
+        event.stopPropagation();
+        close();
+      },
+      true,
+    );
     document.addEventListener("pointerdown", (event) => {
-      if (open && !open.panel.contains(event.target) && !open.button.contains(event.target)) close({ isFocusKept: true });
+      if (open && !open.panel.contains(event.target) && !open.button.contains(event.target))
+        close({ isFocusKept: true });
     });
   }
 })();
