@@ -88,9 +88,11 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     from app.ui.export_routes import build_export_routes
     from app.ui.guard import LOOPBACK, Guard
     from app.ui.layout import build_page
+    from app.ui.no_fetching import forbid_fetching
     from app.ui.routes import build_routes
     from app.ui.theme import build_theme, page_style
 
+    forbid_fetching()
     desk, tickets = ExportDesk(studio.store, studio.sounds), DownloadTickets()
     page = build_page(studio, browser_secret=browser_secret(settings.data_path), api=Api(studio, desk, tickets))
     page.queue(max_size=64, default_concurrency_limit=8, api_open=False)

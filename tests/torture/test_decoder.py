@@ -21,7 +21,6 @@ from tests.torture.mutation import MUTATORS
 from tests.torture.sound_files import HAS_FFMPEG, write_all
 from tests.torture.warm_decoder import WarmDecoder
 
-MAX_SECONDS = 30.0
 MAX_CHILD_BYTES = 2**30
 MAX_OWN_GROWTH_BYTES = 200_000_000
 PATIENT = DecodingLimits(patience_s=600)
@@ -60,6 +59,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def warm_decoders(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[WarmDecoder]]:
     """Put decoders that are started already in the place of the usual ones."""
     decoders = [WarmDecoder() for _ in range(2)]
+    for decoder in decoders:
+        decoder.wait_until_warm()
     free = queue.SimpleQueue[WarmDecoder]()
     for decoder in decoders:
         free.put(decoder)
@@ -121,7 +122,7 @@ def _check(torture: Torture, scratch: Path, largest_bytes: int, tell: Callable[[
         f"own growth {torture.grown_bytes / 2**20:.0f} MiB"
     )
     assert not [what for what in torture.results if what[1] != AUDIO and not what[1].startswith(" can't be used: ")]
-    assert slowest[2] < MAX_SECONDS
+    assert not [what for what in torture.results if "took more than" in what[1]]  # hung, and was killed after 30 s
     assert largest_bytes < MAX_CHILD_BYTES
     assert torture.grown_bytes < MAX_OWN_GROWTH_BYTES
     assert list(scratch.iterdir()) == []

@@ -43,6 +43,17 @@ class Visitor:
     def browser(self) -> Json:
         return {"token": self.token, "session_id": None}
 
+    def __enter__(self) -> "Visitor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def open_page(self) -> None:
+        """Ask for what a page asks for when it opens; only then has the server this tab's list of instruments."""
+        self.call(self.listeners["on_load"][0]["id"], [self.browser])
+        self.call(self.listeners["on_instruments"][0]["id"], [])
+
     def close(self) -> None:
         self.http.close()
 

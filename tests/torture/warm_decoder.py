@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -43,6 +44,12 @@ class WarmDecoder:
         if status is None:
             raise AudioFormatError(f"decoding it took more than {limits.wall_s:g} seconds.")
         return reading._read_result(folder, status)
+
+    def wait_until_warm(self) -> None:
+        """Wait until it has imported everything; else the first file's time would be that of the imports."""
+        with tempfile.TemporaryDirectory() as folder, contextlib.suppress(AudioFormatError):
+            (Path(folder) / "input").write_bytes(b"no audio")
+            self.run(Path(folder), DecodingLimits(wall_s=300))
 
     def close(self) -> None:
         """End the process."""

@@ -1,0 +1,61 @@
+"""One visitor asks without end: memory stays bounded, others are told when to come back, and it is soon over."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.torture.alone import lone_server
+from tests.torture.visitor import Visitor
+
+ORDER = ["bass", 1, "fast", 7, 1.0, 1.0, 1.0]
+
+
+def _generate(visitor: Visitor) -> list[object]:
+    """Return the inputs of the Generate button; what the composer has more of keeps its default."""
+    num_inputs = len(visitor.listeners["on_generate"][0]["inputs"])
+    data: list[object] = [None, visitor.browser, *ORDER]
+    return (data + [None] * num_inputs)[:num_inputs]
+
+
+@pytest.mark.parametrize("num_submits", [200, pytest.param(5_000, marks=pytest.mark.torture)])
+def test_a_flood_is_turned_away_in_words_and_leaves_nothing_behind(
+    tmp_path: Path, tell: Callable[[str], None], num_submits: int
+) -> None:
+    with (
+        lone_server(tmp_path, seconds_per_step=0.02) as server,
+        Visitor(server.url) as flooder,
+        Visitor(server.url) as light,
+    ):
+        for visitor in (flooder, light):
+            visitor.open_page()
+            assert visitor.call(visitor.listeners["partial"][0]["id"], [visitor.browser]).is_success
+        generate = flooder.listeners["on_generate"][0]["id"]
+        before = server.usage()
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(
+                pool.map(lambda _: flooder.join(generate, _generate(flooder)), range(num_submits)),
+            )
+        flooded = server.usage()
+        began_s = time.monotonic()
+        served = light.call(generate, _generate(light))
+        recovery_s = time.monotonic() - began_s
+
+        grown = flooded.resident_bytes - before.resident_bytes
+        statuses = Counter(answer.status_code for answer in answers)
+        tell(
+            f"{num_submits} submits: {dict(statuses)}; memory +{grown / 1e6:.0f} MB; "
+            f"the next visitor was served after {recovery_s:.1f} s"
+        )
+        assert served.is_success
+        assert recovery_s < 10
+        assert grown < 100_000_000
+        assert set(statuses) <= {200, 429}
+        for answer in answers:
+            if answer.status_code == 429:
+                assert int(answer.headers["retry-after"]) >= 1
+                assert "Try again in about" in answer.text
