@@ -21,7 +21,8 @@ def _generate(visitor: Visitor) -> list[object]:
     return (data + [None] * num_inputs)[:num_inputs]
 
 
-@pytest.mark.parametrize("num_submits", [200, pytest.param(5_000, marks=pytest.mark.torture)])
+@pytest.mark.torture
+@pytest.mark.parametrize("num_submits", [200, 5_000])
 def test_a_flood_is_turned_away_in_words_and_leaves_nothing_behind(
     tmp_path: Path, tell: Callable[[str], None], num_submits: int
 ) -> None:

@@ -155,9 +155,8 @@ def test_forged_ids_open_nothing_by_event_media_or_api(
     assert victim.everything() == before
 
 
-@pytest.mark.parametrize(
-    ("num_clients", "num_requests"), [(6, 5), pytest.param(50, 20, marks=pytest.mark.torture)], ids=["quick", "full"]
-)
+@pytest.mark.torture
+@pytest.mark.parametrize(("num_clients", "num_requests"), [(6, 5), (50, 20)], ids=["quick", "full"])
 def test_clients_at_the_same_time_see_only_their_own(
     server: Server, tell: Callable[[str], None], num_clients: int, num_requests: int
 ) -> None:
@@ -194,6 +193,7 @@ ROUTES += ("/custom_component/x/{}", "/svelte/{}", "/{}")
 SIGNS = (b"root:x:0", b"SQLite format 3", b"HOME=/", b"def main() -> int")
 
 
+@pytest.mark.torture
 def test_two_hundred_paths_lead_to_no_file_on_any_route(server: Server, tell: Callable[[str], None]) -> None:
     secret = (server.data_path / "browser.secret").read_bytes().strip()
     host, port = server.url.removeprefix("http://").split(":")

@@ -69,6 +69,7 @@ def test_a_name_typed_into_the_page_is_text(server: Server, visit: Visit, payloa
         _assert_unharmed(page, dialogs)
 
 
+@pytest.mark.torture
 @HOW_MANY
 def test_a_files_name_is_text_in_the_session_it_begins_and_in_errors(
     server: Server, visit: Visit, tmp_path: Path, payloads: tuple[str, ...]
