@@ -213,7 +213,7 @@ def test_kill_at_every_edge_of_every_operation_loses_nothing_acknowledged(tmp_pa
     num_killed, num_cases = _kill_at_edges(tmp_path, [*OPERATIONS, "start", "restore"], list(EDGES), range(1, 5))
 
     tell(f"{num_cases} cases, {num_killed} reached their edge and were killed, {time.monotonic() - began_s:.0f} s")
-    assert num_killed > 150
+    assert num_killed >= 2 * len(EDGES)  # most operations have only some of the edges
 
 
 # ---- at any time ---------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def _kill_at_random(tmp_path: Path, num_times: int) -> tuple[int, int]:
         if number % 20 == 0:  # a folder goes through twenty crashes
             folder = tmp_path / f"round-{number}"
             folder.mkdir()
-        kill_after(partial(generate_and_edit, folder, clip, number), folder, rng.uniform(0, 0.6))
+        kill_after(partial(generate_and_edit, folder, clip, number), folder, rng.randrange(1, 60), rng.uniform(0, 0.05))
         found = assert_nothing_lost(folder)
         if number % 20 == 19 or number == num_times - 1:
             num_stems, num_acks = num_stems + found[0], num_acks + found[1]

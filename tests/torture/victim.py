@@ -105,9 +105,12 @@ def generate_and_edit(folder: Path, clip: Path, seed: int) -> None:
                 node = picked
 
 
-def kill_after(work: Callable[[], object], folder: Path, seconds: float) -> None:
-    """Let a process work until it said that it is ready, and for some seconds more; then kill it."""
-    num_ready = _num_ready(folder)
+def kill_after(work: Callable[[], object], folder: Path, num_acks: int, seconds: float) -> None:
+    """Let a process work until it acknowledged some more things, and for some seconds more; then kill it.
+
+    Counted in acknowledgements, because a time alone would kill on a busy machine before anything happened.
+    """
+    num_wanted = _num_acks(folder) + num_acks
     pid = os.fork()
     if pid == 0:
         try:
@@ -115,7 +118,7 @@ def kill_after(work: Callable[[], object], folder: Path, seconds: float) -> None
         finally:
             os._exit(1)
     deadline = time.monotonic() + 120
-    while _num_ready(folder) == num_ready and time.monotonic() < deadline:
+    while _num_acks(folder) < num_wanted and time.monotonic() < deadline:
         time.sleep(0.002)
     time.sleep(seconds)
     os.kill(pid, signal.SIGKILL)
@@ -124,8 +127,8 @@ def kill_after(work: Callable[[], object], folder: Path, seconds: float) -> None
         raise ChildProcessError(f"the victim ended by itself: {status}")
 
 
-def _num_ready(folder: Path) -> int:
-    return (folder / "acks").read_text().count('"ready"') if (folder / "acks").exists() else 0
+def _num_acks(folder: Path) -> int:
+    return (folder / "acks").read_text().count("\n") if (folder / "acks").exists() else 0
 
 
 def assert_nothing_lost(folder: Path) -> tuple[int, int]:
