@@ -144,7 +144,7 @@ def tell(page: Page, model: FailsWhenTold) -> None:
     ask(page, "Brass", 1)
     error = page.locator(".turn .error")
     expect(error).to_be_visible()
-    error.scroll_into_view_if_needed()
+    error.evaluate("element => element.scrollIntoView({ block: 'center' })")
     shoot(page, "error")
 
 

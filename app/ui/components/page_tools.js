@@ -12,6 +12,5 @@ function render() {
 
 toggle.addEventListener("click", () => appearance.flip());
 window.addEventListener("appearance", render);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(render));
 appearance.apply(); // Gradio has just set its own
 render();

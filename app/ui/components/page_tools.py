@@ -6,7 +6,7 @@ from app.ui.components.base import build_component
 
 _TEMPLATE = """
 <div class="page-tools" role="group" aria-label="Page">
-  <button type="button" class="appearance"></button>
+  <button type="button" class="appearance" aria-label="Dark appearance"></button>
 </div>
 """
 

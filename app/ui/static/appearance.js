@@ -17,6 +17,7 @@
     document.documentElement.classList.toggle("is-dark", isDark());
     document.documentElement.style.colorScheme = isDark() ? "dark" : "light";
     document.body?.classList.toggle("dark", isDark());
+    globalThis.dispatchEvent(new Event("appearance")); // canvases have no style sheet to follow
   }
 
   function flip() {
@@ -26,7 +27,6 @@
       localStorage.removeItem(KEY); // and follows the system again
     else localStorage.setItem(KEY, wanted);
     apply();
-    globalThis.dispatchEvent(new Event("appearance"));
   }
 
   if (!globalThis.stemAppearance) {

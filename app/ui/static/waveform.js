@@ -65,6 +65,10 @@
       engine.removeEventListener("buffer", onBuffer);
       paint();
     });
+    globalThis.addEventListener("appearance", function onAppearance() {
+      if (canvas.isConnected) paint();
+      else globalThis.removeEventListener("appearance", onAppearance);
+    });
     whenSeen(canvas, () => {
       if (peaks(engine, url)) return true;
       if (!engine.mediaKey) return false; // the dock has not told it yet
