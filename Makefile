@@ -68,8 +68,8 @@ system-tools:  ## install ffmpeg, Chromium, FluidSynth and soundfonts with apt w
 script-tools:  ## install biome and axe-core with npm, where npm is, to check the page's scripts with
 	@.ci/script-tools install
 
-corpus-tools:  ## install FluidSynth and soundfonts with apt where they are missing (for `stemgen synthesize`)
-	@sh .ci/system-tools fluidsynth soundfonts
+corpus-tools:  ## install FluidSynth, soundfonts and mma with apt where they are missing (for `stemgen synthesize`)
+	@sh .ci/system-tools fluidsynth soundfonts mma
 
 # The stamps make a second start take seconds; they are older than the requirements when those change.
 $(VENV)/.installed: requirements.txt requirements-no-deps.txt pyproject.toml | $(BIN)/python
