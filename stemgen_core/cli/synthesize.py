@@ -41,27 +41,38 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Make or finish the corpus, with a progress bar; then measure and show it if that is wanted."""
-    from stemgen_core.corpus.sources.mixing import COMPOSER_ONLY
-    from stemgen_core.corpus.storage import read_manifest, synthesize_corpus
+    from stemgen_core.corpus.storage import Corpus, read_manifest
 
-    # What is not said stays as it is in a corpus that was begun.
     begun = read_manifest(parsed.folder) or {}
-    num_pieces = parsed.pieces or begun.get("num_pieces", DEFAULT_PIECES)
+    asked = (parsed.pieces, parsed.seconds, parsed.seed, parsed.source)
+    is_describing = parsed.report or parsed.preview
+    if begun and is_describing and asked == (None,) * len(asked):
+        corpus = Corpus.open(parsed.folder)  # as it is, by whatever version it was made
+    else:
+        corpus = _synthesize(parsed, begun)
+    print(
+        f"{len(corpus.pieces('train'))} pieces to train on, {len(corpus.pieces('heldout'))} held out: {parsed.folder}"
+    )
+    if is_describing:
+        _describe(corpus, has_report=parsed.report, has_preview=parsed.preview)
+
+
+def _synthesize(parsed: argparse.Namespace, begun: dict[str, Any]) -> "Corpus":
+    """Make or finish a corpus; what is not said of its size and seed stays as it was begun."""
+    from stemgen_core.corpus.sources.mixing import COMPOSER_ONLY
+    from stemgen_core.corpus.storage import synthesize_corpus
+
+    num_pieces = begun.get("num_pieces", DEFAULT_PIECES) if parsed.pieces is None else parsed.pieces
     with tqdm(total=num_pieces, unit="piece") as bar:
-        corpus = synthesize_corpus(
+        return synthesize_corpus(
             parsed.folder,
             num_pieces=num_pieces,
             seed=begun.get("seed", DEFAULT_SEED) if parsed.seed is None else parsed.seed,
-            duration_s=parsed.seconds or begun.get("duration_s", DEFAULT_SECONDS),
+            duration_s=begun.get("duration_s", DEFAULT_SECONDS) if parsed.seconds is None else parsed.seconds,
             num_processes=parsed.processes,
             sources=tuple(parsed.source or COMPOSER_ONLY),
             report_progress=follow_with(bar),
         )
-    print(
-        f"{len(corpus.pieces('train'))} pieces to train on, {len(corpus.pieces('heldout'))} held out: {parsed.folder}"
-    )
-    if parsed.report or parsed.preview:
-        _describe(corpus, has_report=parsed.report, has_preview=parsed.preview)
 
 
 def _describe(corpus: "Corpus", *, has_report: bool, has_preview: bool) -> None:

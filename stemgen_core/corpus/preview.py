@@ -58,14 +58,19 @@ def write_preview(
         if report_progress is not None:
             report_progress(number, len(entries))
     intro = (
-        f'<p class="faint">{len(corpus.pieces())} pieces; composed by generator version '
-        f"{corpus.manifest['generator_version']}, seed {corpus.manifest['seed']}. "
+        f'<p class="faint">{len(corpus.pieces())} pieces, seed {corpus.manifest["seed"]}, generator version '
+        f"{corpus.manifest['generator_version']}; from {escape(_sources(corpus))}. "
         "Each row of a roll is a stem; stronger colour is louder.</p>"
     )
     figures = "" if report is None else f'<div class="card"><h2>The whole corpus</h2>{_figures(report)}</div>'
     path = folder / "index.html"
     path.write_text(page("What the model learns from", "\n".join([intro, *cards, figures])), encoding="utf-8")
     return path
+
+
+def _sources(corpus: Corpus) -> str:
+    sources = corpus.manifest.get("sources", [{"kind": "composer"}])
+    return ", ".join(f"{source['kind']} {source.get('name', '')}".strip() for source in sources)
 
 
 def _choose(corpus: Corpus, num_pieces: int) -> list[CorpusPiece]:

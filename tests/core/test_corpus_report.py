@@ -147,3 +147,15 @@ def test_an_empty_corpus_has_nothing_to_show(tmp_path: Path) -> None:
 def test_the_command_refuses_a_source_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["synthesize", str(tmp_path), "--source", "tape", "--pieces", "1"]) == 1
     assert "'tape' is no source" in capsys.readouterr().err
+
+
+def test_an_existing_corpus_is_described_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_toy_corpus(tmp_path, num_training=2, num_held_out=1, duration_s=2.0)  # of generator version 1
+
+    assert main(["synthesize", str(tmp_path), "--report", "--preview"]) == 0
+
+    printed = capsys.readouterr().out
+    assert "2 pieces to train on, 1 held out" in printed
+    assert "pieces            3, of which 3 are like no other" in printed
+    assert json.loads((tmp_path / "report.json").read_text())["num_pieces"] == 3
+    assert (tmp_path / "preview" / "index.html").exists()
