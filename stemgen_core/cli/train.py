@@ -12,6 +12,7 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.model.config import SIZES
 
 if TYPE_CHECKING:
+    from stemgen_core.corpus.storage import Corpus
     from stemgen_core.training.families import TrainingFamily
 
 LOGGED = ("loss", "held_out_loss", "listening")
@@ -40,8 +41,26 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     lm.add_argument("--seed", type=int, metavar="N", help="of the run")
     lm.add_argument("--evaluate-every", type=int, metavar="N", help="steps between held-out scores")
     lm.add_argument("--patience", type=int, metavar="N", help="held-out scores without a gain before the decay starts")
+    lm.add_argument("--loaders", type=int, metavar="N", help="processes that make examples ahead")
+    lm.add_argument("--compile", action="store_true", default=None, help="train through torch.compile")
     lm.add_argument("--bundle", type=Path, metavar="DIR", help="write the averaged weights there at the end")
     lm.set_defaults(run=run_lm)
+
+    tokens = train.add_parser("tokens", help="a corpus as codes of a codec, to train the audio family on")
+    tokens.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it")
+    tokens.add_argument("codec", type=Path, metavar="CODEC", help="folder of the trained codec")
+    tokens.add_argument("out", type=Path, metavar="OUT", help="folder of the token corpus; taken up if it is there")
+    tokens.add_argument("--renders", type=int, default=5, metavar="N", help="of each piece (%(default)s)")
+    tokens.add_argument("--mixes", type=int, default=4, metavar="N", help="contexts of each render (%(default)s)")
+    tokens.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of mixes (%(default)s)")
+    tokens.add_argument("--processes", type=int, default=1, metavar="N", help="that render (%(default)s)")
+    tokens.add_argument("--device", default="cpu", help="of the codec: cpu or cuda (%(default)s)")
+    tokens.set_defaults(run=run_tokens)
+
+    curves = train.add_parser("curves", help="how a run went: a page of charts from its log")
+    curves.add_argument("log", type=Path, metavar="RUN", help="run folder, or a log.jsonl")
+    curves.add_argument("out", type=Path, metavar="OUT", help="HTML file")
+    curves.set_defaults(run=run_curves)
 
 
 def run_codec(parsed: argparse.Namespace) -> None:
@@ -90,12 +109,14 @@ def run_lm(parsed: argparse.Namespace) -> None:
         "seed": parsed.seed,
         "evaluate_every": parsed.evaluate_every,
         "patience": parsed.patience,
+        "num_loaders": parsed.loaders,
+        "is_compiled": parsed.compile,
     }
     given |= {"has_bfloat16": False} if parsed.float32 else {}
     config = LmTrainingConfig(size=parsed.size, **{name: value for name, value in given.items() if value is not None})
     corpus = Corpus.open(parsed.corpus)
     trainer = LmTrainer(
-        _family(parsed.codec), corpus, parsed.run_folder, config, parsed.device, start_from=parsed.start_from
+        _family(parsed.codec, corpus), corpus, parsed.run_folder, config, parsed.device, start_from=parsed.start_from
     )
     is_first = trainer.processes.is_first
     with tqdm(total=config.num_steps, initial=trainer.step, unit="step", disable=not is_first) as bar:
@@ -113,11 +134,49 @@ def run_lm(parsed: argparse.Namespace) -> None:
         print(f"{manifest.model_id} written to {parsed.bundle}")
 
 
-def _family(codec_path: Path | None) -> "TrainingFamily":
+def run_tokens(parsed: argparse.Namespace) -> None:
+    """Write the codes of a corpus."""
+    from stemgen_core.codec.encodec import EncodecCodec
+    from stemgen_core.corpus.storage import Corpus
+    from stemgen_core.training.tokens import TokenSettings, tokenise_corpus
+
+    corpus = Corpus.open(parsed.corpus)
+    pieces = corpus.pieces()
+    with tqdm(total=len(pieces), unit="piece") as bar:
+
+        def report(done: int) -> None:
+            bar.update(done - bar.n)
+
+        written = tokenise_corpus(
+            iter(pieces),
+            corpus,
+            EncodecCodec.load(parsed.codec),
+            parsed.out,
+            TokenSettings(parsed.renders, parsed.mixes, parsed.seed),
+            device=parsed.device,
+            num_processes=parsed.processes,
+            report_progress=report,
+        )
+    print(f"{len(written.pieces())} pieces, {parsed.renders} renders each: {parsed.out}")
+
+
+def run_curves(parsed: argparse.Namespace) -> None:
+    """Draw a run's log."""
+    from stemgen_core.training.curves import write_curves
+
+    write_curves(parsed.log, parsed.out)
+    print(f"open {parsed.out}")
+
+
+def _family(codec_path: Path | None, corpus: "Corpus") -> "TrainingFamily":
     from stemgen_core.codec.encodec import EncodecCodec
     from stemgen_core.training.families import AudioFamily, ScoreFamily
+    from stemgen_core.training.token_batches import TokenFamily
 
-    return ScoreFamily() if codec_path is None else AudioFamily(EncodecCodec.load(codec_path))
+    if codec_path is None:
+        return ScoreFamily()
+    codec = EncodecCodec.load(codec_path)
+    return TokenFamily(codec, corpus.manifest["tokens"]) if "tokens" in corpus.manifest else AudioFamily(codec)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

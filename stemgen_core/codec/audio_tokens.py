@@ -5,13 +5,17 @@ import torch
 from stemgen_core.audio import resample, to_mono
 from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.protocol import DecodedStem, LevelRule
+from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.instruments import Instrument
-from stemgen_core.sound.level import PEAK_CEILING
+from stemgen_core.sound.level import fit_stem_level
 from stemgen_core.types import CodecSpec, Waveform
 
 
 class AudioTokens:
     """Target codec and context codec in one: context and stem are codes of the same EnCodec.
+
+    Both are brought to one level before they are encoded, and a decoded stem is fitted to its context: codes need not
+    say how loud something is (decision 0056).
 
     Args:
         codec: the EnCodec, bundled or published.
@@ -55,7 +59,7 @@ class AudioTokens:
                 f"at {context.sample_rate_hz} Hz"
             )
         length = num_frames * spec.hop_length
-        samples = context.samples[:, :length]
+        samples = at_token_level(context.samples[:, :length], spec.sample_rate_hz)
         padded = torch.nn.functional.pad(samples, (0, length - samples.shape[1]))  # [1, T * hop]
         return self.codec.encode(padded[None])[0]  # [1, K, T] -> [K, T]
 
@@ -70,11 +74,11 @@ class AudioTokens:
     def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
         """Turn codes into sound.
 
-        The codes themselves say what sounds and how loud; only peaks above -1 dBFS are brought down.
+        The stem gets the level that its category has beside such a context.
 
         Args:
             codes: int64 [K, T], values in [0, V).
-            instrument: not used, the codes hold the sound.
+            instrument: decides the level.
             seed: not used, decoding has no choices.
             context: the stem gets its rate and its number of audio samples.
 
@@ -85,7 +89,7 @@ class AudioTokens:
             ValueError: if the codes are of another layout.
         """
         decoded = self.codec.decode(codes[None])[0]  # [K, T] -> [1, T * hop]
-        decoded = decoded * min(1.0, PEAK_CEILING / max(float(decoded.abs().max()), 1e-9))
         stem = Waveform(decoded, self.spec.sample_rate_hz)
         stem = resample(stem, context.sample_rate_hz, num_audio_samples=context.num_audio_samples)
-        return DecodedStem(stem, notes=None)
+        fitted = fit_stem_level(stem.samples.numpy(), context.samples.numpy(), context.sample_rate_hz, instrument.name)
+        return DecodedStem(Waveform(torch.from_numpy(fitted), context.sample_rate_hz), notes=None)

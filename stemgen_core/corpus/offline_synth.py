@@ -14,6 +14,7 @@ import numpy as np
 
 from stemgen_core.errors import MissingDependencyError
 from stemgen_core.score import Note
+from stemgen_core.sound.carried import find_font, import_fluidsynth
 from stemgen_core.sound.level import FloatArray
 
 SAMPLE_RATE_HZ = 32_000
@@ -57,7 +58,7 @@ class OfflineSynth:
             MissingDependencyError: if the FluidSynth library or a font is not there.
         """
         try:
-            import fluidsynth
+            fluidsynth = import_fluidsynth()
         except ImportError as error:
             raise missing_for_rendering("the FluidSynth library and pyfluidsynth", error) from error
         self.sample_rate_hz = sample_rate_hz
@@ -82,6 +83,7 @@ class OfflineSynth:
         )
         self._font_ids: dict[str, int] = {}
         for name, path in fonts.items():
+            path = find_font(path)
             font_id = self._synth.sfload(str(path)) if path.exists() else -1
             if font_id < 0:
                 raise missing_for_rendering(f"the soundfont {path}")

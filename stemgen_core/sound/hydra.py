@@ -131,7 +131,9 @@ def _chunks(data: memoryview) -> Iterable[tuple[bytes, memoryview]]:
     while position + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, position)
         yield name, data[position + 8 : position + 8 + size]
-        position += 8 + size + size % 2
+        position += 8 + size
+        # RIFF pads odd chunks with a zero; MuseScore's sf3 files don't, and no chunk's name begins with a zero.
+        position += size % 2 if position < len(data) and data[position] == 0 else 0
 
 
 def _zones(tables: dict[str, list[tuple]], kind: str, first: int, last: int, target_operator: int) -> tuple[Zone, ...]:

@@ -12,13 +12,14 @@ import soundfile
 from stemgen_core.errors import MissingDependencyError
 from stemgen_core.sound.hydra import Font, Sample, Zone, map_samples, parse_font, subset_font, write_font
 from stemgen_core.sound.ogg import with_serial_number
-from stemgen_core.sound.programs import SOUNDS
+from stemgen_core.sound.programs import DRUM_BANK, SOUNDS
 
 SOURCE_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 LICENCE = "MIT"
 LICENCE_FILE = "sounds-LICENSE.txt"  # kept by hand beside the font
 COPYRIGHT = "Copyright (c) 2000-2002, 2008 Frank Wen; Copyright (c) 2008 Toby Smithe"
 _VORBIS_QUALITY = 0.5
+_TRAVEL_QUALITY = 0.2  # FluidR3 in 16 MB: training hears it through rooms, codecs and noise
 _CHUNK_FRAMES = 16_384  # libsndfile's Vorbis encoder overflows its stack when handed a long sample at once
 _SHORTEST_COMPRESSED_FRAMES = 2_048  # below, Vorbis spends more on its headers than it saves
 
@@ -55,8 +56,8 @@ def _signed(amount: int) -> int:
     return amount - 0x10000 if amount >= 0x8000 else amount
 
 
-def compress_sample(sample: Sample) -> Sample:
-    """Return the sample as Ogg Vorbis; very short ones unchanged."""
+def compress_sample(sample: Sample, quality: float = _VORBIS_QUALITY) -> Sample:
+    """Return the sample as Ogg Vorbis of a quality in 0..1; very short ones and compressed ones unchanged."""
     if sample.is_vorbis or sample.num_frames < _SHORTEST_COMPRESSED_FRAMES:
         return sample
     frames = np.frombuffer(sample.data, "<i2").astype(np.float32) / 32768
@@ -68,11 +69,30 @@ def compress_sample(sample: Sample) -> Sample:
         channels=1,
         format="OGG",
         subtype="VORBIS",
-        compression_level=1 - _VORBIS_QUALITY,
+        compression_level=1 - quality,
     ) as file:
         for start in range(0, len(frames), _CHUNK_FRAMES):
             file.write(frames[start : start + _CHUNK_FRAMES])
     return replace(sample, data=with_serial_number(buffer.getvalue(), 0), is_vorbis=True)
+
+
+def pack_font(source: Path, out_path: Path, *, quality: float = _TRAVEL_QUALITY) -> None:
+    """Write the General MIDI presets and drum kits of a font with compressed samples, to be played by FluidSynth.
+
+    Args:
+        source: an `.sf2` or `.sf3` file; what is compressed in it stays as it is.
+        out_path: ends in `.sf3`.
+        quality: of Vorbis, 0..1.
+
+    Raises:
+        MissingDependencyError: if `source` is not there.
+    """
+    if not source.exists():
+        raise MissingDependencyError(f"Packing needs the soundfont {source}. Install it with `make corpus-tools`.")
+    font = parse_font(source.read_bytes())
+    wanted = [(one.bank, one.program) for one in font.presets if one.bank in (0, DRUM_BANK)]
+    packed = map_samples(subset_font(font, wanted), lambda sample: compress_sample(sample, quality))
+    out_path.write_bytes(write_font(packed))
 
 
 def build_sounds(sf2_path: Path, out_path: Path) -> None:

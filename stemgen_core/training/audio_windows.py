@@ -1,5 +1,6 @@
 """Where training audio comes from: windows drawn at random, the same for the same generator."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -47,11 +48,11 @@ class CorpusWindows:
     """Excerpts of a corpus: single stems and mixes of several, half and half, at varied levels, silence left out.
 
     Attributes:
-        pieces: what is drawn from.
+        pieces: what is drawn from; more may come while it is drawn from.
         sample_rate_hz: audio samples per second.
     """
 
-    pieces: tuple[CorpusPiece, ...]
+    pieces: Sequence[CorpusPiece]
     sample_rate_hz: int
 
     @classmethod

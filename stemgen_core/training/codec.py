@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec, EncodecConfig
 from stemgen_core.errors import CheckpointError, InvalidRequestError
@@ -146,6 +147,7 @@ def train_codec_on(
     device: str = "cpu",
     report_progress: Callable[[int, float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    num_loaders: int = 0,
 ) -> CodecTrainingResult:
     """Train, or go on training, the codec of one run.
 
@@ -157,6 +159,7 @@ def train_codec_on(
         device: where to compute.
         report_progress: called with (steps done, loss) after each step.
         should_stop: asked after each step; True writes a checkpoint and returns.
+        num_loaders: processes that draw windows ahead; 0 draws in this one. The result is the same.
 
     Raises:
         InvalidRequestError: if the audio's rate is not the codec's.
@@ -168,8 +171,15 @@ def train_codec_on(
                 f"The codec is for {config.codec.sample_rate_hz} Hz, the audio has {source.sample_rate_hz} Hz."
             )
     run = _CodecRun(held_out_windows, run_folder, config, device)
-    while run.step < config.num_steps:
-        batch = windows.draw(config.batch_size, config.window_length, generator=_generator(config.seed, run.step))
+    loader = DataLoader(
+        _StepBatches(windows, config),
+        batch_size=None,
+        sampler=range(run.step, config.num_steps),
+        num_workers=num_loaders,
+        prefetch_factor=4 if num_loaders else None,
+        generator=_generator(config.seed, 0),  # else one is drawn from the global random state
+    )
+    for batch in loader:
         loss = run.train_on(batch)
         if report_progress is not None:
             report_progress(run.step, loss)
@@ -179,6 +189,19 @@ def train_codec_on(
         if is_asked_to_stop:
             break
     return CodecTrainingResult(run.step, run.step >= config.num_steps, run.best_held_out_loss, run.codec_path)
+
+
+class _StepBatches(Dataset[torch.Tensor]):
+    """The batch of each step of a run, float32 [B, 1, L]."""
+
+    def __init__(self, windows: AudioWindows, config: CodecTrainingConfig) -> None:
+        self.windows = windows
+        self.config = config
+
+    def __getitem__(self, step: int) -> torch.Tensor:
+        config = self.config
+        generator = _generator(config.seed, step)
+        return self.windows.draw(config.batch_size, config.window_length, generator=generator)
 
 
 class _CodecRun:

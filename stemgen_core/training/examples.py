@@ -157,10 +157,10 @@ class ExampleBatches(Dataset[ExampleBatch], ABC):
         mix = np.zeros(num_frames * self.frame_length, np.float32)
         for stem, gain_db in zip(stems, gains_db, strict=True):
             mix += audio[stem, part].astype(np.float32) * np.float32(10 ** (gain_db / 20) / 32_768)
-        return _roughen(mix, rng) if self.is_rough else mix
+        return roughen(mix, rng) if self.is_rough else mix
 
 
-def _roughen(mix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def roughen(mix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Tilt the spectrum and add noise, as another room, microphone or master would."""
     tilt_db = rng.uniform(-MAX_TILT_DB, MAX_TILT_DB)
     if abs(tilt_db) > 2:

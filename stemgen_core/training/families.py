@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH
 from stemgen_core.codec import context_features
@@ -24,6 +25,7 @@ from stemgen_core.codec.score_tokens import (
     encode_notes,
     levels_used,
 )
+from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.instruments import Instrument
 from stemgen_core.model.config import SIZES, ModelConfig, build_config
@@ -63,7 +65,7 @@ class TrainingFamily(Protocol):
 
     def batches(
         self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
-    ) -> ExampleBatches:
+    ) -> Dataset[ExampleBatch]:
         """Return the examples of a run."""
         ...
 
@@ -143,7 +145,7 @@ class AudioFamily:
 
     def batches(
         self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
-    ) -> ExampleBatches:
+    ) -> Dataset[ExampleBatch]:
         """Return the examples of a run."""
         return AudioBatches(
             self.codec,
@@ -211,12 +213,16 @@ class AudioBatches(ExampleBatches):
         return np.sqrt(np.square(samples).mean(1)) >= MIN_ACTIVE_RMS
 
     def _hear(self, contexts: torch.Tensor, num_frames: int, rng: np.random.Generator) -> torch.Tensor:
-        return self.codec.encode(contexts[:, None])  # [B, L] -> [B, K, T]
+        return self.codec.encode(
+            torch.stack([at_token_level(mix[None], self.codec.spec.sample_rate_hz) for mix in contexts])
+        )  # [B, L] -> [B, K, T]
 
     def _write(self, place: WindowPlace, num_frames: int) -> torch.Tensor:
         part = slice(place.start_frame * self.frame_length, (place.start_frame + num_frames) * self.frame_length)
         samples = self.pieces[place.piece].audio[place.stem, part].astype(np.float32) / 32_768
-        return self.codec.encode(torch.from_numpy(samples)[None, None])[0]  # [1, 1, L] -> [K, T]
+        return self.codec.encode(at_token_level(torch.from_numpy(samples)[None], self.codec.spec.sample_rate_hz)[None])[
+            0
+        ]  # [1, 1, L] -> [K, T]
 
     def _levels(self, instrument: Instrument) -> tuple[int, ...]:
         return tuple(range(self.codec.spec.num_codebooks))

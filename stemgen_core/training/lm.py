@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from stemgen_core.checkpoint import BundleManifest, save_bundle
 from stemgen_core.conditioning import drop_sources
@@ -18,7 +18,7 @@ from stemgen_core.instruments import INSTRUMENTS
 from stemgen_core.masking import MaskedTarget, mask_target
 from stemgen_core.model.config import SIZES
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch, ExampleBatches
+from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch
 from stemgen_core.training.families import TrainingFamily
 from stemgen_core.training.lm_config import LmTrainingConfig, learning_rate_at
 from stemgen_core.training.optimizers import build_optimizers, take_weights
@@ -79,6 +79,8 @@ class LmTrainer:
             take_weights(self.model, start_from)
         self.average.load_state_dict(self.model.state_dict())
         self.optimizers = build_optimizers(self.model, config)
+        if config.is_compiled:
+            self.model.compile(dynamic=True)  # windows differ in length
         self.step = 0
         self.decay_start = config.num_steps - max(round(config.num_steps * config.decay_share), 1)
         self.seconds_spent = 0.0
@@ -103,7 +105,7 @@ class LmTrainer:
             examples,
             batch_size=None,
             sampler=steps,
-            num_workers=1 if steps else 0,
+            num_workers=self.config.num_loaders if steps else 0,
             prefetch_factor=4 if steps else None,
         )
         clock = time.monotonic()
@@ -267,7 +269,7 @@ class LmTrainer:
         if is_due and max(scores[-patience:]) <= max(scores[:-patience]):
             self.decay_start = self.step
 
-    def _batches(self, pieces: list[CorpusPiece], seed: int, *, is_rough: bool) -> ExampleBatches:
+    def _batches(self, pieces: list[CorpusPiece], seed: int, *, is_rough: bool) -> Dataset[ExampleBatch]:
         return self.family.batches(
             pieces,
             batch_size=self.config.batch_size,

@@ -25,6 +25,8 @@ class LmTrainingConfig:
         patience: evaluations without a better listening score before the run goes straight to its decay; 0 = never.
         optimizer: "adamw", the paper's; or "muon" for the blocks' matrices with AdamW for the rest (decision 0012).
         has_bfloat16: run the model in bfloat16 where autocast allows it.
+        is_compiled: run the model through `torch.compile`; pays on a GPU after the first minute.
+        num_loaders: processes that make examples ahead.
     """
 
     size: str = "small"
@@ -44,6 +46,8 @@ class LmTrainingConfig:
     patience: int = 0
     optimizer: str = "muon"
     has_bfloat16: bool = True
+    is_compiled: bool = False
+    num_loaders: int = 1
 
 
 def learning_rate_at(step: int, config: LmTrainingConfig, decay_start: int | None = None) -> float:

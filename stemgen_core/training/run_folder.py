@@ -100,11 +100,7 @@ class RunFolder:
 
     def read_log(self) -> list[dict[str, Any]]:
         """Return all lines of the log; a last line that a kill cut short is left out."""
-        path = self.path / LOG_FILE
-        if not path.exists():
-            return []
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last line end is unfinished
-        return [json.loads(line) for line in lines]
+        return read_log_lines(self.path / LOG_FILE)
 
     def forget_log_after(self, step: int) -> None:
         """Drop lines of steps that a resumed run does again."""
@@ -114,6 +110,14 @@ class RunFolder:
 
     def _checkpoints(self, kind: str) -> list[Path]:
         return sorted(path for path in self.path.iterdir() if re.fullmatch(rf"{kind}-\d{{8}}", path.name))
+
+
+def read_log_lines(path: Path) -> list[dict[str, Any]]:
+    """Return all lines of a log, none if there is no such file; a last line that a kill cut short is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last line end is unfinished
+    return [json.loads(line) for line in lines]
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer") -> dict[str, torch.Tensor]:

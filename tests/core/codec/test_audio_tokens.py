@@ -67,14 +67,25 @@ def test_the_stem_has_the_contexts_rate_and_exact_length(
     assert decoded.waveform.samples.shape == (1, num_audio_samples)
 
 
-def test_a_stem_never_clips(tokens: AudioTokens) -> None:
+def test_a_stem_is_fitted_to_its_context_and_never_clips(tokens: AudioTokens) -> None:
     with torch.no_grad():
         for parameter in tokens.codec.model.get_submodule("decoder").parameters():
             parameter.mul_(3.0)
-
     codes = tokens.encode(noise(6400), 10)
+    quiet = Waveform(0.03 * noise(6400).samples, 32_000)
+
     loud = tokens.codec.decode(codes[None])
-    stem = tokens.decode(codes, instrument=BASS, seed=0, context=noise(6400)).waveform
+    beside_loud, beside_quiet = (
+        tokens.decode(codes, instrument=BASS, seed=0, context=context).waveform.samples
+        for context in (noise(6400), quiet)
+    )
 
     assert float(loud.abs().max()) > 1.0
-    assert float(stem.samples.abs().max()) == pytest.approx(10 ** (-1 / 20), rel=1e-4)
+    assert float(beside_loud.abs().max()) <= 10 ** (-1 / 20)
+    assert float(beside_quiet.abs().max()) < 0.5 * float(beside_loud.abs().max())
+
+
+def test_how_loud_the_context_is_does_not_change_its_codes(tokens: AudioTokens) -> None:
+    loud = noise(6400)
+
+    assert torch.equal(tokens.encode(loud, 10), tokens.encode(Waveform(0.25 * loud.samples, 32_000), 10))

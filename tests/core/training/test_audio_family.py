@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stemgen_core.codec.encodec import EncodecCodec
+from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.generator import GenerationRequest, StemGenerator
 from stemgen_core.sampling.settings import SamplingSettings
@@ -68,4 +69,5 @@ def test_context_and_target_are_codes_of_the_same_codec(corpus: Corpus, codec_pa
     for item, place in enumerate(batch.places):
         start = place.start_frame * codec.spec.hop_length
         samples = corpus.pieces("train")[place.piece].audio[place.stem, start : start + num_frames * 640] / 32_768
-        assert torch.equal(batch.codes[item], codec.encode(torch.from_numpy(samples).float()[None, None])[0])
+        levelled = at_token_level(torch.from_numpy(samples).float()[None], 32_000)
+        assert torch.equal(batch.codes[item], codec.encode(levelled[None])[0])

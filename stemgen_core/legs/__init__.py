@@ -1,0 +1,1 @@
+"""Training in legs on machines that have no network and little time: pack here, run there, join here."""

@@ -1,0 +1,137 @@
+"""The audio family trained from a token corpus: nothing is read but codes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from stemgen_core.codec.encodec import EncodecCodec
+from stemgen_core.corpus.storage import CorpusPiece
+from stemgen_core.errors import InvalidRequestError
+from stemgen_core.training.conditions import conditions_of
+from stemgen_core.training.examples import NUM_TRIES, TARGETS_PER_CONTEXT, ExampleBatch, WindowPlace
+from stemgen_core.training.families import MIN_ACTIVE_RMS, AudioFamily
+
+
+class TokenFamily(AudioFamily):
+    """The audio family, reading codes that `stemgen train tokens` wrote.
+
+    Args:
+        codec: the one that the codes are of.
+        tokens: what the manifest of the token corpus says of them.
+
+    Raises:
+        InvalidRequestError: if the codes are of another layout.
+    """
+
+    def __init__(self, codec: EncodecCodec, tokens: dict[str, Any]) -> None:
+        super().__init__(codec)
+        spec = codec.spec
+        known = {
+            "num_codebooks": spec.num_codebooks,
+            "codebook_size": spec.codebook_size,
+            "hop_length": spec.hop_length,
+        }
+        if any(tokens["spec"][name] != value for name, value in known.items()):
+            raise InvalidRequestError(f"The corpus holds codes of {tokens['spec']}, the codec is {spec}.")
+        self.num_renders = int(tokens["num_renders"])
+
+    def batches(
+        self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
+    ) -> Dataset[ExampleBatch]:
+        """Return the examples of a run."""
+        return TokenBatches(
+            pieces,
+            num_levels=self.codec.spec.num_codebooks,
+            num_renders=self.num_renders,
+            batch_size=batch_size,
+            window_frames=window_frames,
+            seed=seed,
+            is_rough=is_rough,
+        )
+
+
+class TokenBatches(Dataset[ExampleBatch]):
+    """Examples cut from codes: a mix of a random render of a random piece, and targets that it doesn't hold.
+
+    Args:
+        pieces: of a token corpus.
+        num_levels: K.
+        num_renders: of each piece.
+        batch_size: B, even.
+        window_frames: T; a third of the batches have shorter windows, down to half.
+        seed: of the run.
+        is_rough: False cuts from the first render alone, windows of full length.
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[CorpusPiece],
+        *,
+        num_levels: int,
+        num_renders: int,
+        batch_size: int,
+        window_frames: int,
+        seed: int,
+        is_rough: bool,
+    ) -> None:
+        if batch_size % TARGETS_PER_CONTEXT:
+            raise ValueError(f"batch_size must be a multiple of {TARGETS_PER_CONTEXT}, got {batch_size}")
+        self.pieces = pieces
+        self.num_levels = num_levels
+        self.num_renders = num_renders
+        self.batch_size = batch_size
+        self.window_frames = window_frames
+        self.seed = seed
+        self.is_rough = is_rough
+
+    def __len__(self) -> int:
+        return 2**31
+
+    def __getitem__(self, index: int) -> ExampleBatch:
+        rng = np.random.default_rng([self.seed, index])
+        num_frames = self.window_frames
+        if self.is_rough and rng.random() < 1 / 3:
+            num_frames = int(rng.integers(self.window_frames // 2, self.window_frames + 1))
+        contexts, targets, places = [], [], []
+        for _ in range(self.batch_size // TARGETS_PER_CONTEXT):
+            context, codes, cut_from = self._cut(rng, num_frames)
+            contexts += [context] * TARGETS_PER_CONTEXT
+            targets += codes
+            places += cut_from
+        asked_for = [conditions_of(piece := self.pieces[at.piece].piece, piece.stems[at.stem]) for at in places]
+        return ExampleBatch(
+            context=torch.from_numpy(np.stack(contexts).astype(np.int64)),
+            codes=torch.from_numpy(np.stack(targets).astype(np.int64)),
+            conditions={name: torch.tensor([values[name] for values in asked_for]) for name in asked_for[0]},
+            levels=(tuple(range(self.num_levels)),) * len(places),
+            places=tuple(places),
+        )
+
+    def _cut(self, rng: np.random.Generator, num_frames: int) -> tuple[np.ndarray, list[np.ndarray], list[WindowPlace]]:
+        """Choose a window in which the mix and a stem outside it play."""
+        for _ in range(NUM_TRIES):
+            index = int(rng.integers(len(self.pieces)))
+            entry = self.pieces[index]
+            number = int(rng.integers(self.num_renders)) if self.is_rough else 0
+            with np.load(entry.folder / "pieces" / f"{entry.index:06d}-r{number}.npz") as render:
+                level = render["level"].astype(np.float32)  # [S, T of the piece]
+                last_start = level.shape[1] - num_frames
+                if last_start < 0:
+                    continue
+                start = int(rng.integers(last_start + 1))
+                window = slice(start, start + num_frames)
+                is_playing = np.sqrt(np.square(level[:, window]).mean(1)) >= MIN_ACTIVE_RMS  # [S]
+                mix = int(rng.integers(len(render["heard"])))
+                heard = render["heard"][mix]  # [S]
+                unheard = rng.permutation((is_playing & ~heard).nonzero()[0])
+                if not (is_playing & heard).any() or not len(unheard):
+                    continue
+                chosen = [int(unheard[number % len(unheard)]) for number in range(TARGETS_PER_CONTEXT)]
+                stems = render["stems"]
+                context = render["mixes"][mix, :, window]
+                codes = [stems[stem, :, window] for stem in chosen]
+                return context, codes, [WindowPlace(index, stem, start) for stem in chosen]
+        raise ValueError(f"found no window of {num_frames} frames with two stems playing in {NUM_TRIES} tries")

@@ -1,0 +1,204 @@
+"""`stemgen train tokens`: a corpus as codes of an audio codec, so that the language model needs no audio.
+
+Each piece is rendered several times, with other fonts, effects and levels each time; of each render the stems and a few
+mixes of random subsets are encoded once. A token corpus is a corpus folder that holds codes where the audio was:
+
+    manifest.json            that of the corpus, and what the codes are
+    pieces/000123.json       the piece; written last
+    pieces/000123-r0.npz     of render 0: stems int16 [S, K, T], mixes int16 [M, K, T],
+                             heard bool [M, S] (which stems a mix holds), level float16 [S, T] (RMS per frame)
+
+Stems and mixes are brought to one level before they are encoded: how loud something is belongs to the mix that it joins
+and is fitted when the stem is decoded (decision 0056).
+"""
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stemgen_core.codec.encodec import EncodecCodec
+from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
+from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
+from stemgen_core.corpus.render import render_piece
+from stemgen_core.corpus.storage import Corpus, CorpusPiece
+from stemgen_core.errors import InvalidRequestError
+from stemgen_core.sound.level import scale_to_level
+from stemgen_core.training.examples import MAX_GAIN_DB, roughen
+
+RENDER_SEED_STEP = 1_000_003 * 1_009  # further than any two pieces of a corpus are apart
+_MANIFEST = "manifest.json"
+_ENCODED_AT_ONCE = 16  # stems or mixes
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSettings:
+    """How a corpus becomes codes.
+
+    Attributes:
+        num_renders: of each piece; the first is the corpus's own audio.
+        num_mixes: contexts of each render.
+        seed: of the choice of stems, gains and roughness.
+    """
+
+    num_renders: int = 5
+    num_mixes: int = 4
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    entry: CorpusPiece
+    number: int
+    hop_length: int
+    settings: TokenSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Render:
+    """One render of a piece, cut to whole frames, before it is encoded; int16, because it passes between processes."""
+
+    entry: CorpusPiece
+    number: int
+    stems: np.ndarray  # int16 [S, L], all at one level
+    mixes: np.ndarray  # int16 [M, L]
+    heard: np.ndarray  # bool [M, S]
+    level: np.ndarray  # float16 [S, T], as rendered
+
+
+def tokenise_corpus(
+    pieces: Iterator[CorpusPiece],
+    corpus: Corpus,
+    codec: EncodecCodec,
+    out_folder: Path,
+    settings: TokenSettings,
+    *,
+    device: str = "cpu",
+    num_processes: int = 1,
+    report_progress: Callable[[int], None] | None = None,
+) -> Corpus:
+    """Write the codes of pieces, leaving out those that are there already.
+
+    Args:
+        pieces: may still be rendered while they are taken.
+        corpus: they belong to.
+        codec: trained.
+        out_folder: of the token corpus.
+        settings: see there.
+        device: of the codec.
+        num_processes: that render and mix side by side.
+        report_progress: called with the number of pieces done.
+
+    Raises:
+        InvalidRequestError: if the folder holds something else, or the corpus has another rate than the codec.
+    """
+    if corpus.sample_rate_hz != codec.spec.sample_rate_hz:
+        raise InvalidRequestError(
+            f"The codec is for {codec.spec.sample_rate_hz} Hz, the corpus has {corpus.sample_rate_hz} Hz."
+        )
+    tokens = {"spec": asdict(codec.spec), **asdict(settings)}
+    _write_manifest(out_folder, {**corpus.manifest, "tokens": tokens})
+    codec.to(device)
+    wanted = (
+        _Task(entry, number, codec.spec.hop_length, settings)
+        for entry in pieces
+        if not (out_folder / "pieces" / f"{entry.index:06d}.json").exists()
+        for number in range(settings.num_renders)
+    )
+    num_done = 0
+    for render in _rendered(wanted, num_processes):
+        _write_render(out_folder, render, codec, device)
+        if render.number == settings.num_renders - 1:  # renders come in order, so the piece is whole
+            name = f"pieces/{render.entry.index:06d}.json"
+            shutil.copyfile(render.entry.folder / name, out_folder / f"{name}.part")
+            (out_folder / f"{name}.part").rename(out_folder / name)
+            num_done += 1
+            if report_progress is not None:
+                report_progress(num_done)
+    return Corpus.open(out_folder)
+
+
+def _rendered(wanted: Iterator[_Task], num_processes: int) -> Iterator[_Render]:
+    if num_processes == 1:
+        yield from map(_render, wanted)
+        return
+    # `imap` would take all that is wanted at once, and the pieces are still being rendered.
+    with multiprocessing.get_context("spawn").Pool(num_processes) as pool:
+        waiting = []
+        for task in wanted:
+            waiting.append(pool.apply_async(_render, (task,)))
+            while len(waiting) >= 3 * num_processes or (waiting and waiting[0].ready()):
+                yield waiting.pop(0).get()
+        for result in waiting:
+            yield result.get()
+
+
+def _render(task: _Task) -> _Render:
+    entry, number, settings = task.entry, task.number, task.settings
+    if number == 0:
+        stems = entry.audio.astype(np.float32) / 32_768
+    else:
+        piece = replace(entry.piece, seed=entry.piece.seed + number * RENDER_SEED_STEP)
+        stems = render_piece(piece, is_heldout=entry.split == "heldout")
+    num_frames = stems.shape[1] // task.hop_length
+    stems = stems[:, : num_frames * task.hop_length]
+    rng = np.random.default_rng([settings.seed, entry.index, number])
+    heard = np.stack([_subset(len(stems), rng) for _ in range(settings.num_mixes)])  # [M, S]
+    gains = 10 ** (rng.uniform(-MAX_GAIN_DB, MAX_GAIN_DB, heard.shape) / 20) * heard
+    mixes = [roughen(mix, rng) for mix in (gains @ stems).astype(np.float32)]
+    blocks = stems.reshape(len(stems), num_frames, task.hop_length)
+    level = np.sqrt(np.square(blocks).mean(2)).astype(np.float16)
+    return _Render(entry, number, _levelled(stems), _levelled(mixes), heard, level)
+
+
+def _levelled(sounds: Iterable[np.ndarray]) -> np.ndarray:
+    """Bring each to the level of tokens, int16 [N, L]."""
+    rows = [scale_to_level(sound, SAMPLE_RATE_HZ, TOKEN_LEVEL_DB) for sound in sounds]
+    return np.round(np.clip(np.stack(rows), -1, 1) * 32_767).astype(np.int16)
+
+
+def _subset(num_stems: int, rng: np.random.Generator) -> np.ndarray:
+    """Choose 1 to S - 1 stems, bool [S]; the only stem of a piece of one."""
+    chosen = np.zeros(num_stems, bool)
+    num_heard = int(rng.integers(1, max(2, num_stems)))
+    chosen[rng.permutation(num_stems)[:num_heard]] = True
+    return chosen
+
+
+def _write_render(folder: Path, render: _Render, codec: EncodecCodec, device: str) -> None:
+    path = folder / "pieces" / f"{render.entry.index:06d}-r{render.number}.npz"
+    with path.with_suffix(".part").open("wb") as file:
+        np.savez(
+            file,
+            stems=_encode(render.stems, codec, device),
+            mixes=_encode(render.mixes, codec, device),
+            heard=render.heard,
+            level=render.level,
+        )
+    path.with_suffix(".part").rename(path)
+
+
+def _encode(sounds: np.ndarray, codec: EncodecCodec, device: str) -> np.ndarray:
+    """Encode int16 [N, L], int16 [N, K, T]."""
+    batches = torch.from_numpy(sounds)[:, None].split(_ENCODED_AT_ONCE)  # x [n, 1, L]
+    codes = torch.cat([codec.encode(batch.to(device).float() / 32_767).cpu() for batch in batches])
+    return codes.numpy().astype(np.int16)
+
+
+def _write_manifest(folder: Path, manifest: dict[str, object]) -> None:
+    (folder / "pieces").mkdir(parents=True, exist_ok=True)
+    path = folder / _MANIFEST
+    text = json.dumps(manifest, indent=1)
+    if path.exists():
+        if json.loads(path.read_text(encoding="utf-8")) != json.loads(text):
+            raise InvalidRequestError(
+                f"{folder} holds codes of another corpus, codec or settings. Choose another folder."
+            )
+        return
+    path.with_suffix(".part").write_text(text, encoding="utf-8")
+    path.with_suffix(".part").rename(path)

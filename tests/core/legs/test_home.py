@@ -1,0 +1,109 @@
+"""What came back, put together, and what is said to do next."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stemgen_core.cli import main
+from stemgen_core.errors import InvalidRequestError
+from stemgen_core.generator import StemGenerator
+from stemgen_core.legs.home import join_leg, next_leg
+from stemgen_core.legs.parts import cut_folder
+from tests.core.tiny_models import write_score_bundle
+
+
+def write_leg(folder: Path, *, family: str = "audio", **facts: Any) -> Path:
+    folder.mkdir(parents=True)
+    plan = {"family": family, "corpus_seed": 1_000}
+    (folder / "leg.json").write_text(json.dumps({"plan": plan, "model_id": "audio-1", **facts}))
+    return folder
+
+
+def test_of_several_snapshots_the_last_complete_one_is_joined(tmp_path: Path) -> None:
+    for name, text in (("leg-m009", "early"), ("leg-m018", "later"), ("leg-m026", "last")):
+        leg = write_leg(tmp_path / text, note=text)
+        cut_folder(leg, tmp_path / "back", name, max_part_bytes=10_000)
+    (tmp_path / "back" / "leg-m026-000").unlink()
+
+    parts = join_leg([tmp_path / "back"], tmp_path / "joined")
+
+    assert parts.name == "leg-m018"
+    assert json.loads((tmp_path / "joined" / "leg.json").read_text())["note"] == "later"
+
+
+def test_a_score_bundle_that_travelled_without_its_sounds_gets_them_and_plays(tmp_path: Path) -> None:
+    leg = write_leg(tmp_path / "leg", family="score")
+    write_score_bundle(leg / "bundle", window_frames=50)
+    manifest = json.loads((leg / "bundle" / "bundle.json").read_text())
+    for sounds in (leg / "bundle").glob("sounds*"):
+        del manifest["files"][sounds.name]
+        sounds.unlink()
+    (leg / "bundle" / "bundle.json").write_text(json.dumps(manifest))
+    cut_folder(leg, tmp_path / "back", "leg-m026", max_part_bytes=100_000)
+
+    join_leg([tmp_path / "back"], tmp_path / "joined")
+
+    assert StemGenerator.load(tmp_path / "joined" / "bundle").model_id == manifest["model_id"]
+
+
+def test_nothing_that_came_back_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequestError, match="No parts of a leg"):
+        join_leg([tmp_path], tmp_path / "joined")
+
+
+def test_before_any_leg_the_audio_family_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["legs", "next"]) == 0
+    assert "legs pack leg-1 --plan audio" in capsys.readouterr().out
+
+
+def test_a_leg_with_weights_before_its_decay_is_gone_on_from_with_other_pieces(tmp_path: Path) -> None:
+    leg = write_leg(
+        tmp_path / "one",
+        codec={"steps": 900, "held_out_loss": 1.25},
+        lm={"steps": 500, "decay_steps": 100},
+    )
+    for name in ("bundle", "before-decay", "codec"):
+        (leg / name).mkdir()
+
+    told = next_leg(leg)
+
+    assert "codec 900 steps, held-out loss 1.250" in told
+    assert f"stemgen evaluate CORPUS --model {leg / 'bundle'}" in told
+    assert f"--plan audio --start {leg} --set corpus_seed=1001" in told
+    assert "Go on from before its decay" in told
+
+
+def test_a_codec_alone_gives_the_next_leg_to_the_language_model(tmp_path: Path) -> None:
+    leg = write_leg(tmp_path / "one")
+    (leg / "codec").mkdir()
+
+    assert "Give the whole leg to it" in next_leg(leg)
+
+
+def test_a_leg_that_brought_nothing_is_begun_again(tmp_path: Path) -> None:
+    assert "Begin again:  stemgen legs pack NEXT --plan audio" in next_leg(write_leg(tmp_path / "one"))
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"plan": {}}'])
+def test_what_is_no_leg_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "leg.json").write_text(text)
+
+    with pytest.raises(InvalidRequestError, match="not what `stemgen legs join` makes"):
+        next_leg(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["run w o", "drive w"])
+def test_what_belongs_on_the_machine_is_refused_in_a_checkout(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["legs", *command.split()]) == 1
+    assert "This runs in an unpacked leg" in capsys.readouterr().err
+
+
+def test_a_plan_that_is_not_there_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["legs", "pack", "x", "--plan", "huge"]) == 1
+    assert "Choose one of: audio, score, tiny-audio, tiny-score" in capsys.readouterr().err

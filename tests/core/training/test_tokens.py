@@ -1,0 +1,220 @@
+"""A corpus written as codes once, and the examples cut from the codes."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec
+from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
+from stemgen_core.corpus.piece import Piece
+from stemgen_core.corpus.storage import Corpus
+from stemgen_core.errors import InvalidRequestError
+from stemgen_core.sound.level import scale_to_level
+from stemgen_core.training import tokens
+from stemgen_core.training.codebook import restart_dead_codes
+from stemgen_core.training.lm import LmTrainer
+from stemgen_core.training.lm_config import LmTrainingConfig
+from stemgen_core.training.token_batches import TokenBatches, TokenFamily
+from stemgen_core.training.tokens import TokenSettings, tokenise_corpus
+from tests.core.toy_corpus import compose, render, write_toy_corpus
+
+SETTINGS = TokenSettings(num_renders=2, num_mixes=3)
+WINDOW = 40
+
+
+def quieter_with_another_seed(piece: Piece, *, is_heldout: bool) -> np.ndarray:
+    """Stand in for FluidSynth: another render is the same at half the level."""
+    return 0.5 * render(replace(piece, seed=0)).astype(np.float32) / 32_767
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return write_toy_corpus(tmp_path_factory.mktemp("corpus") / "toy", num_training=3, num_held_out=1, duration_s=3.0)
+
+
+@pytest.fixture(scope="module")
+def codec() -> EncodecCodec:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        codec = EncodecCodec(ENCODEC_PRESETS["tiny"])
+    sounds = torch.stack([torch.from_numpy(stem) for stem in render(compose(5, 3.0))])[:, None].float() / 32_767
+    latents = codec.model.get_submodule("encoder")(sounds).detach()
+    restart_dead_codes(codec.model.get_submodule("quantizer"), latents, generator=torch.Generator().manual_seed(3))
+    return codec
+
+
+@pytest.fixture(scope="module")
+def written(corpus: Corpus, codec: EncodecCodec, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "render_piece", quieter_with_another_seed)
+        out = tmp_path_factory.mktemp("tokens") / "toy"
+        return tokenise_corpus(iter(corpus.pieces()), corpus, codec, out, SETTINGS)
+
+
+def load(corpus: Corpus, index: int, number: int) -> dict[str, np.ndarray]:
+    return dict(np.load(corpus.folder / "pieces" / f"{index:06d}-r{number}.npz"))
+
+
+def batches(written: Corpus, *, is_rough: bool = True, batch_size: int = 4) -> TokenBatches:
+    return TokenBatches(
+        written.pieces("train"),
+        num_levels=2,
+        num_renders=2,
+        batch_size=batch_size,
+        window_frames=WINDOW,
+        seed=1,
+        is_rough=is_rough,
+    )
+
+
+def test_each_piece_has_its_score_and_codes_of_every_render(corpus: Corpus, written: Corpus) -> None:
+    assert [piece.index for piece in written.pieces()] == [piece.index for piece in corpus.pieces()]
+    for piece in written.pieces():
+        assert piece.piece == next(one.piece for one in corpus.pieces() if one.index == piece.index)
+        for number in range(2):
+            codes = load(written, piece.index, number)
+            assert codes["stems"].shape == (3, 2, 150)
+            assert codes["mixes"].shape == (3, 2, 150)
+            assert codes["heard"].shape == (3, 3)
+            assert codes["level"].shape == (3, 150)
+            assert codes["stems"].dtype == codes["mixes"].dtype == np.int16
+
+
+def test_codes_of_a_stem_are_those_of_its_sound_at_the_token_level(
+    corpus: Corpus, written: Corpus, codec: EncodecCodec
+) -> None:
+    entry = corpus.pieces("train")[1]
+    sound = scale_to_level(entry.audio[0].astype(np.float32) / 32_768, 32_000, TOKEN_LEVEL_DB)
+    expected = codec.encode(torch.from_numpy(np.round(sound * 32_767) / 32_767).float()[None, None])[0]
+
+    # Near ties fall one way or the other with the size of the batch that is encoded at once.
+    assert (load(written, entry.index, 0)["stems"][0] == expected.numpy()).mean() > 0.95
+
+
+def test_how_loud_a_stem_was_is_kept_beside_its_codes_and_not_in_them(written: Corpus) -> None:
+    first, second = load(written, 0, 0), load(written, 0, 1)
+
+    assert np.allclose(second["level"], 0.5 * first["level"], atol=1e-3)
+    assert (first["stems"] == second["stems"]).mean() > 0.9
+    assert len(np.unique(first["stems"])) > 4
+
+
+def test_every_mix_holds_a_stem_and_leaves_one_out(written: Corpus) -> None:
+    for piece in written.pieces():
+        for number in range(2):
+            heard = load(written, piece.index, number)["heard"]
+            assert heard.any(1).all()
+            assert not heard.all(1).any()
+
+
+def test_mixes_differ_from_render_to_render(written: Corpus) -> None:
+    assert not np.array_equal(load(written, 0, 0)["mixes"], load(written, 0, 1)["mixes"])
+
+
+def test_what_is_there_is_not_made_again(corpus: Corpus, written: Corpus, codec: EncodecCodec) -> None:
+    times = {path: path.stat().st_mtime_ns for path in (written.folder / "pieces").iterdir()}
+
+    tokenise_corpus(iter(corpus.pieces()), corpus, codec, written.folder, SETTINGS)
+
+    assert {path: path.stat().st_mtime_ns for path in (written.folder / "pieces").iterdir()} == times
+
+
+def test_codes_of_other_settings_are_not_mixed_in(corpus: Corpus, written: Corpus, codec: EncodecCodec) -> None:
+    with pytest.raises(InvalidRequestError, match="another corpus, codec or settings"):
+        tokenise_corpus(iter(corpus.pieces()), corpus, codec, written.folder, TokenSettings(3, 3))
+
+
+def test_a_corpus_of_another_rate_is_refused(corpus: Corpus, codec: EncodecCodec, tmp_path: Path) -> None:
+    other = Corpus(corpus.folder, {**corpus.manifest, "sample_rate_hz": 48_000})
+
+    with pytest.raises(InvalidRequestError, match="32000 Hz, the corpus has 48000 Hz"):
+        tokenise_corpus(iter(corpus.pieces()), other, codec, tmp_path, SETTINGS)
+
+
+@pytest.mark.parametrize("index", range(20))
+def test_a_target_is_never_heard_and_lies_under_its_context(written: Corpus, index: int) -> None:
+    batch = batches(written)[index]
+
+    num_frames = batch.codes.shape[2]
+    assert WINDOW // 2 <= num_frames <= WINDOW
+    assert batch.context.shape == batch.codes.shape == (4, 2, num_frames)
+    assert batch.context.dtype == batch.codes.dtype == torch.int64
+    for item, place in enumerate(batch.places):
+        window = slice(place.start_frame, place.start_frame + num_frames)
+        piece = written.pieces("train")[place.piece].index
+        renders = [load(written, piece, number) for number in range(2)]
+        hits = [
+            (render, mix)
+            for render in renders
+            for mix in range(3)
+            if np.array_equal(render["mixes"][mix][:, window], batch.context[item].numpy())
+        ]
+        assert any(
+            not render["heard"][mix][place.stem]
+            and np.array_equal(render["stems"][place.stem][:, window], batch.codes[item].numpy())
+            for render, mix in hits
+        )
+
+
+def test_a_batch_depends_on_seed_and_number_alone(written: Corpus) -> None:
+    first, again, other = batches(written)[3], batches(written)[3], batches(written)[4]
+
+    assert torch.equal(first.codes, again.codes)
+    assert torch.equal(first.context, again.context)
+    assert first.codes.shape != other.codes.shape or not torch.equal(first.codes, other.codes)
+
+
+def test_held_out_examples_are_of_the_first_render_and_full_length(written: Corpus) -> None:
+    for index in range(6):
+        batch = batches(written, is_rough=False)[index]
+        assert batch.codes.shape[2] == WINDOW
+        for item, place in enumerate(batch.places):
+            codes = load(written, written.pieces("train")[place.piece].index, 0)["stems"][place.stem]
+            window = slice(place.start_frame, place.start_frame + WINDOW)
+            assert np.array_equal(codes[:, window], batch.codes[item].numpy())
+
+
+def test_conditions_are_those_of_the_targets(written: Corpus) -> None:
+    batch = batches(written)[0]
+
+    for item, place in enumerate(batch.places):
+        stem = written.pieces("train")[place.piece].piece.stems[place.stem]
+        assert batch.conditions["instrument"][item] == {"bass": 4, "piano": 0, "drums": 16}[stem.instrument]
+
+
+def test_an_odd_batch_is_refused(written: Corpus) -> None:
+    with pytest.raises(ValueError, match="multiple of 2, got 3"):
+        batches(written, batch_size=3)
+
+
+def test_a_window_longer_than_the_pieces_is_told(written: Corpus) -> None:
+    long = TokenBatches(
+        written.pieces("train"), num_levels=2, num_renders=2, batch_size=2, window_frames=999, seed=1, is_rough=False
+    )
+
+    with pytest.raises(ValueError, match="found no window of 999 frames"):
+        long[0]
+
+
+def test_codes_of_another_layout_are_refused(written: Corpus, codec: EncodecCodec) -> None:
+    told = json.loads((written.folder / "manifest.json").read_text())["tokens"]
+    told["spec"]["codebook_size"] = 2048
+
+    with pytest.raises(InvalidRequestError, match="codes of"):
+        TokenFamily(codec, told)
+
+
+def test_a_language_model_trains_on_codes_alone(written: Corpus, codec: EncodecCodec, tmp_path: Path) -> None:
+    config = LmTrainingConfig(
+        size="tiny", num_steps=2, batch_size=2, window_frames=WINDOW, evaluate_every=2, num_held_out_batches=1
+    )
+    trainer = LmTrainer(TokenFamily(codec, written.manifest["tokens"]), written, tmp_path / "run", config)
+
+    assert trainer.run(report=lambda _step, _values: None)
+
+    assert trainer.write_bundle(tmp_path / "bundle", {}).family == "audio"
+    assert not list(written.folder.rglob("*.npy"))
