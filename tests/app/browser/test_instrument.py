@@ -26,7 +26,8 @@ def page(server: Server, visit: Visit) -> Page:
     start_from_example(page)
     page.wait_for_function("stemStage.dock")
     token, node_id = page.evaluate("[stemEngine.mediaKey, stemStage.dock.node_id]")
-    analysis = {"tempo_bpm": 60 * 4 * NUM_BARS / LOOP_S, "beats_per_bar": 4, "num_bars": NUM_BARS, "key": "A minor"}
+    analysis = {"tempo_bpm": 60 * 4 * NUM_BARS / LOOP_S, "beats_per_bar": 4, "num_bars": NUM_BARS}
+    analysis |= {"first_downbeat_s": 0.0, "key": "A minor"}
     server.studio.store.set_analysis(token, node_id, analysis)
     page.reload()
     page.wait_for_function("globalThis.stemEngine?.grid && stemStage.dock && stemStage.feed")
