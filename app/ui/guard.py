@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_EVENT_BYTES = 2_000_000  # of what a page says in one event; files come by the upload route
+MAX_NAME_BYTES = 255  # longer names are none of any file; Gradio breaks on them with a traceback
 JOIN = "/gradio_api/queue/join"
 UPLOAD = "/gradio_api/upload"
 RETRY_AFTER_S = 10
@@ -102,7 +103,7 @@ class Guard:
             return Refusal(403, "Pages of other sites may not use this server.", {})
         while "//" in path:
             path = path.replace("//", "/")
-        if path.startswith(CLOSED):
+        if path.startswith(CLOSED) or max(len(part.encode()) for part in path.split("/")) > MAX_NAME_BYTES:
             return Refusal(404, "Not found", {})
         length = headers.get("content-length", "0")
         num_bytes = int(length) if length.isascii() and length.isdigit() else 0

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.app.waiting import wait_for
 from tests.torture.server import free_port
 
 
@@ -58,7 +57,10 @@ def lone_server(folder: Path, *, seconds_per_step: float) -> Iterator[LoneServer
     try:
         if process.stdout is None:
             raise ValueError("the process has no output")
-        url = wait_for(process.stdout.readline, timeout_s=180).strip()
+        lines = iter(process.stdout.readline, "")
+        url = next((line.strip() for line in lines if line.startswith("http://")), None)
+        if url is None:
+            raise ValueError("the server ended before it began")
         yield LoneServer(url, folder, process)
     finally:
         process.terminate()

@@ -11,7 +11,7 @@ import pytest
 from tests.torture.alone import lone_server
 from tests.torture.visitor import Visitor
 
-ORDER = ["bass", 1, "fast", 7, 1.0, 1.0, 1.0]
+ORDER = ["bass", 1, "balanced", 7, 1.0, 1.0, 1.0]
 
 
 def _generate(visitor: Visitor) -> list[object]:

@@ -48,7 +48,7 @@ def _use_once(server: LoneServer, visitor: Visitor, clip: Path, number: int) -> 
         _press(visitor, "on_go", [None, browser], {"node_id": context_id})
         _press(visitor, "on_generate", _generate(visitor))
         _press(visitor, "on_follow", [None, browser])
-        feed = _press(visitor, "on_load", [browser])[FEED]
+        feed = _press(visitor, "on_arrive", [browser])[FEED]
         variation = feed["turns"][branch]["variations"][0]
         shown = _press(visitor, "on_pick", [browser], {"variation_id": variation["variation_id"]})
         if visitor.media(variation["url"]).content[:4] != b"fLaC":

@@ -81,7 +81,7 @@ def generate_and_edit(folder: Path, clip: Path, seed: int) -> None:
         tell(kind="node", id=node.id, sha256=node.audio.sha256 if node.audio else "")
         for number in range(10_000):
             turn = studio.request_stem(
-                OWNER, node.id, StemOrder(rng.choice(["bass", "drums"]), 2, "fast", rng.randrange(10**6))
+                OWNER, node.id, StemOrder(rng.choice(["bass", "drums"]), 2, "balanced", rng.randrange(10**6))
             )
             while not turn.state.is_finished:
                 store.set_mixer(OWNER, node.id, Mixer(gain_db=float(-number % 60)))

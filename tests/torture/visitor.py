@@ -51,8 +51,9 @@ class Visitor:
 
     def open_page(self) -> None:
         """Ask for what a page asks for when it opens; only then has the server this tab's list of instruments."""
-        self.call(self.listeners["on_load"][0]["id"], [self.browser])
-        self.call(self.listeners["on_instruments"][0]["id"], [])
+        for dependency in [one for some in self.listeners.values() for one in some]:
+            if "load" in [event for _, event in dependency["targets"]]:
+                self.call(dependency["id"], [self.browser, *[None] * 9][: len(dependency["inputs"])])
 
     def close(self) -> None:
         self.http.close()
