@@ -4,6 +4,7 @@ import pytest
 
 from stemgen_core.corpus.genre_table import GENRES
 from stemgen_core.corpus.groove import DRUM_KEYS, GROOVES
+from stemgen_core.corpus.harmony import colour_loop, preparing_chord
 from stemgen_core.corpus.theory import (
     MODES,
     QUALITIES,
@@ -102,3 +103,20 @@ def test_nearest_pitch_is_the_nearest_and_says_when_there_is_none() -> None:
     assert nearest_pitch(90, (0,), 48, 72) == 72
     with pytest.raises(ValueError, match=r"no key of pitch classes \(0,\) lies in 61..70"):
         nearest_pitch(65, (0,), 61, 70)
+
+
+def test_a_new_key_is_announced_by_its_dominant() -> None:
+    for root in range(12):
+        for quality in ("", "m", "m7"):
+            announcing = preparing_chord(Chord(root, quality))
+            assert (announcing.root + 5) % 12 == root
+            assert announcing.quality.startswith("7")
+
+
+def test_coloured_loops_keep_their_length_and_their_first_chord() -> None:
+    plain = [[chord_of_numeral(name, 0)] for name in ("I", "vi", "IV", "V")]
+    coloured = [colour_loop(plain, 0, "major", 0.8, random.Random(seed)) for seed in range(200)]
+
+    assert all(len(loop) == 4 and loop[0][0] == plain[0][0] for loop in coloured)
+    assert 0.2 < sum(loop != plain for loop in coloured) / 200 < 0.9
+    assert any(Chord(5, "m") in bar for loop in coloured for bar in loop)  # the minor subdominant
