@@ -44,6 +44,9 @@ def test_a_flood_is_turned_away_in_words_and_leaves_nothing_behind(
         flooded = server.usage()
         began_s = time.monotonic()
         served = light.call(generate, _generate(light))
+        while not served.is_success and time.monotonic() - began_s < 10:  # told 429: comes back
+            time.sleep(0.5)
+            served = light.call(generate, _generate(light))
         recovery_s = time.monotonic() - began_s
 
         grown = flooded.resident_bytes - before.resident_bytes

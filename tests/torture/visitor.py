@@ -53,7 +53,8 @@ class Visitor:
         """Ask for what a page asks for when it opens; only then has the server this tab's list of instruments."""
         for dependency in [one for some in self.listeners.values() for one in some]:
             if "load" in [event for _, event in dependency["targets"]]:
-                self.call(dependency["id"], [self.browser, *[None] * 9][: len(dependency["inputs"])])
+                num_inputs = len(dependency["inputs"])
+                self.call(dependency["id"], [self.browser] if num_inputs == 1 else [None] * num_inputs)
 
     def close(self) -> None:
         self.http.close()
