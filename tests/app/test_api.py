@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import httpx
@@ -70,15 +71,21 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             studio.worker.close()
 
 
-def test_only_the_endpoints_that_are_meant_to_be_are_public(service: Service) -> None:
+def public_endpoints(service: Service) -> dict[str, Any]:
     info = service.client.view_api(return_format="dict")
+    assert isinstance(info, dict)
+    return info
+
+
+def test_only_the_endpoints_that_are_meant_to_be_are_public(service: Service) -> None:
+    info = public_endpoints(service)
 
     assert set(info["named_endpoints"]) == ENDPOINTS
     assert info["unnamed_endpoints"] == {}
 
 
 def test_every_parameter_and_answer_has_a_type(service: Service) -> None:
-    info = service.client.view_api(return_format="dict")
+    info = public_endpoints(service)
 
     for name, endpoint in info["named_endpoints"].items():
         for part in endpoint["parameters"] + endpoint["returns"]:

@@ -20,8 +20,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         with open_store(Path(folder)) as store:
             scene = Scene(store)
+            sessions = []
             for number in range(3):
                 context = scene.context()
+                sessions.append(context.session_id)
                 bass = scene.stem(context, "bass")
                 store.set_mixer(OWNER, bass.id, Mixer(-3.5, 0.25, is_muted=True, nudge_ms=12.0))
                 store.star_node(OWNER, bass.id, True)
@@ -34,7 +36,7 @@ def main() -> None:
                 store.fail_variation(OWNER, turn.variations[1].id, "Nothing came of it.")
                 store.cancel_turn(OWNER, turn.id)
                 store.share_session(OWNER, context.session_id)
-            store.delete_session(OWNER, context.session_id)
+            store.delete_session(OWNER, sessions[-1])
         connection = sqlite3.connect(Path(folder) / DATABASE_NAME)
         (FOLDER / f"{newest_revision()}.sql").write_text("\n".join(connection.iterdump()) + "\n", encoding="utf-8")
         connection.close()

@@ -13,6 +13,7 @@ from sessions.blobs import BlobStore
 from sessions.errors import DataFolderBusyError, SnapshotError
 from sessions.snapshot import SnapshotFolder
 from sessions.store import AUDIO_FOLDER, DATABASE_NAME, SessionStore, open_store
+from sessions.tree import Node, SessionInfo, Turn
 from tests.sessions.scene import OWNER, Scene
 
 
@@ -20,7 +21,7 @@ def _restore(place: SnapshotFolder, folder: Path) -> None:
     place.restore(folder, database_name=DATABASE_NAME, audio_folder=AUDIO_FOLDER)
 
 
-def _everything(store: SessionStore) -> list[object]:
+def _everything(store: SessionStore) -> list[tuple[SessionInfo, tuple[Node, ...], tuple[Turn, ...]]]:
     infos = store.sessions(OWNER)
     return [(info, store.tree(OWNER, info.id), store.turns(OWNER, info.id)) for info in infos]
 
@@ -47,6 +48,7 @@ def test_copy_brought_back_is_what_was_copied(store: SessionStore, scene: Scene,
         assert _everything(restored) == before
         for _, nodes, _ in before:
             for node in nodes:
+                assert node.audio is not None
                 assert restored.blobs.path(node.audio.sha256).read_bytes()
 
 
