@@ -95,6 +95,7 @@ def run_lm(parsed: argparse.Namespace) -> None:
     """Train the language model; write a bundle if asked."""
     import torch
 
+    from stemgen_core.checkpoint import read_manifest
     from stemgen_core.corpus.storage import Corpus
     from stemgen_core.training.lm import LmTrainer, LmTrainingConfig
 
@@ -130,7 +131,10 @@ def run_lm(parsed: argparse.Namespace) -> None:
         return
     print(f"{trainer.step} steps; " + ("the schedule is at its end" if is_finished else "run it again to go on"))
     if parsed.bundle is not None:
-        manifest = trainer.write_bundle(parsed.bundle, {"corpus": corpus.manifest})
+        facts: dict[str, object] = {"corpus": corpus.manifest}
+        if parsed.start_from is not None:
+            facts["start_from"] = read_manifest(parsed.start_from).model_id
+        manifest = trainer.write_bundle(parsed.bundle, facts)
         print(f"{manifest.model_id} written to {parsed.bundle}")
 
 

@@ -33,6 +33,8 @@ CALLS: dict[str, Call] = {
     "rename_node": lambda store, _, owner, ids: store.rename_node(owner, ids["node"], "x"),
     "star_node": lambda store, _, owner, ids: store.star_node(owner, ids["node"], True),
     "set_mixer": lambda store, _, owner, ids: store.set_mixer(owner, ids["node"], Mixer()),
+    "edit_analysis": lambda store, _, owner, ids: store.edit_analysis(owner, ids["node"], lambda _: {}),
+    "session_record": lambda store, _, owner, ids: store.session_record(owner, ids["session"]),
     "set_analysis": lambda store, _, owner, ids: store.set_analysis(owner, ids["node"], {}),
     "delete_node": lambda store, _, owner, ids: store.delete_node(owner, ids["node"]),
     "restore_node": lambda store, _, owner, ids: store.restore_node(owner, ids["node"]),
@@ -109,7 +111,9 @@ def test_no_method_that_takes_an_owner_is_left_out_above() -> None:
         if not name.startswith("_") and "owner_token" in inspect.signature(method).parameters
     }
 
-    assert taking_owner - {"create_session", "sessions", "stem_counts", "shared_session_ids"} == set(CALLS)
+    assert taking_owner - {"create_session", "add_session", "sessions", "stem_counts", "shared_session_ids"} == set(
+        CALLS
+    )
 
 
 def test_stranger_sees_an_empty_list_and_may_use_the_same_audio(store: SessionStore, scene: Scene) -> None:

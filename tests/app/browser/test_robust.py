@@ -137,7 +137,7 @@ def test_sessions_of_this_browser_can_be_gone_back_to(server: Server, visit: Vis
     expect(page.locator("[data-variation]")).to_have_count(1)
 
 
-@pytest.mark.parametrize("width", [390, 768, 1024])
+@pytest.mark.parametrize("width", [768, 1024])  # phones have tabs: test_access.py
 def test_no_width_makes_the_page_overflow_sideways(server: Server, visit: Visit, width: int) -> None:
     page = visit(server.url, size=(width, 844))
     _assert_fits(page)

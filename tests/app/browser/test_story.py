@@ -75,7 +75,7 @@ def test_each_variation_shows_what_was_measured_and_a_poor_one_says_so(page: Pag
     words = page.locator(".variation .fit-words").all_text_contents()
     badges = page.locator(".variation .badge").all_text_contents()
 
-    assert sorted(badges) == ["in sync", "poor fit"]
+    assert sorted(badges) == ["best", "in sync", "poor fit"]
     assert sorted(words) == [
         "3 ms late, rhythm 82 %, harmony 74 %, 4 dB quieter",
         "46 ms late, rhythm 11 %, harmony 20 %, 2 dB louder",

@@ -70,5 +70,7 @@ def test_given_fields_replace_the_presets() -> None:
 
 
 def test_an_unknown_preset_is_named_with_the_known_ones() -> None:
-    with pytest.raises(InvalidRequestError, match=r"no preset called 'best'\. Choose one of: fast, balanced, paper"):
+    with pytest.raises(
+        InvalidRequestError, match=r"no preset called 'best'\. Choose one of: fast, balanced, tight, wild, paper"
+    ):
         settings_from_preset("best")
