@@ -1,5 +1,6 @@
 """`stemgen train lm`: train the language model of either family on a corpus."""
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -184,7 +185,7 @@ class LmTrainer:
         return {
             "held_out_loss": sum(losses) / len(losses),
             "held_out_loss_other_context": sum(swapped) / len(swapped),
-        } | self.family.score(self.average, self.held_out_pieces, self._held_out[:2])
+        } | self.family.score(copy.deepcopy(self.average).cpu(), self.held_out_pieces, self._held_out[:2])
 
     def save(self, *, is_before_decay: bool = False) -> None:
         """Write a checkpoint; the one before the decay is kept, so that a longer schedule can go on from it."""
