@@ -3,18 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from stemgen_core.corpus.roughening import roughen
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.instruments import Instrument, find_instrument
 from stemgen_core.training.conditions import conditions_of
 
 MAX_GAIN_DB = 6.0
-MAX_TILT_DB = 6.0
-MAX_NOISE_DB = -40.0
 NUM_TRIES = 50
 # Hearing costs a third of a training step on a CPU, so each context serves two targets.
 TARGETS_PER_CONTEXT = 2
@@ -48,17 +48,15 @@ class ExampleBatch:
     places: tuple[WindowPlace, ...]
 
 
-class ExampleBatches(Dataset[ExampleBatch], ABC):
+class BatchesOfRun(Dataset[ExampleBatch], ABC):
     """Batch number n of a run, made from the seed and n alone, so that a run can be taken up at any step.
 
-    The context is a random subset of the other stems with random gains, a spectral tilt and some noise, as recordings
-    differ; the target is never touched. What a family reads of both is its own.
+    What is heard is a mix of some stems of a window; what is asked for are stems that are not in it.
 
     Args:
         pieces: what to cut from.
         batch_size: B, even.
         window_frames: T; a third of the batches have shorter windows, down to half.
-        frame_length: audio samples per frame.
         seed: of the run.
         is_rough: False leaves out everything random but the choice of the window and the stems.
 
@@ -66,21 +64,13 @@ class ExampleBatches(Dataset[ExampleBatch], ABC):
     """
 
     def __init__(
-        self,
-        pieces: Sequence[CorpusPiece],
-        *,
-        batch_size: int,
-        window_frames: int,
-        frame_length: int,
-        seed: int,
-        is_rough: bool = True,
+        self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
     ) -> None:
         if batch_size % TARGETS_PER_CONTEXT:
             raise ValueError(f"batch_size must be a multiple of {TARGETS_PER_CONTEXT}, got {batch_size}")
         self.pieces = pieces
         self.batch_size = batch_size
         self.window_frames = window_frames
-        self.frame_length = frame_length
         self.seed = seed
         self.is_rough = is_rough
 
@@ -92,29 +82,55 @@ class ExampleBatches(Dataset[ExampleBatch], ABC):
         num_frames = self.window_frames
         if self.is_rough and rng.random() < 1 / 3:
             num_frames = int(rng.integers(self.window_frames // 2, self.window_frames + 1))
+        return self._cut_batch(rng, num_frames)
+
+    @abstractmethod
+    def _cut_batch(self, rng: np.random.Generator, num_frames: int) -> ExampleBatch:
+        """Cut B examples of one length."""
+
+    def _conditions(self, places: Sequence[WindowPlace]) -> dict[str, torch.Tensor]:
+        """Return what the targets are asked for by, per field int64 [B]."""
+        pieces = [self.pieces[place.piece].piece for place in places]
+        values = [conditions_of(piece, piece.stems[place.stem]) for piece, place in zip(pieces, places, strict=True)]
+        return {name: torch.tensor([value[name] for value in values]) for name in values[0]}
+
+
+class ExampleBatches(BatchesOfRun):
+    """Batches cut from sound.
+
+    The context is a random subset of the other stems with random gains, roughened as people's recordings are; the
+    target is never touched. What a family reads of both is its own.
+
+    Args:
+        pieces: what to cut from.
+        frame_length: audio samples per frame.
+        sample_rate_hz: audio samples per second.
+        run: batch_size, window_frames, seed and is_rough of `BatchesOfRun`.
+    """
+
+    def __init__(self, pieces: Sequence[CorpusPiece], *, frame_length: int, sample_rate_hz: int, **run: Any) -> None:
+        super().__init__(pieces, **run)
+        self.frame_length = frame_length
+        self.sample_rate_hz = sample_rate_hz
+
+    def _cut_batch(self, rng: np.random.Generator, num_frames: int) -> ExampleBatch:
         contexts, places = [], []
         for _ in range(self.batch_size // TARGETS_PER_CONTEXT):
             context, targets = self._draw(rng, num_frames)
             contexts.append(context)
             places += targets
-        instruments = [self.instrument_at(place) for place in places]
-        asked_for = [self._conditions(place) for place in places]
         heard = self._hear(torch.from_numpy(np.stack(contexts)), num_frames, rng)
         return ExampleBatch(
             context=heard.repeat_interleave(TARGETS_PER_CONTEXT, 0),
             codes=torch.stack([self._write(place, num_frames) for place in places]),
-            conditions={name: torch.tensor([values[name] for values in asked_for]) for name in asked_for[0]},
-            levels=tuple(self._levels(instrument) for instrument in instruments),
+            conditions=self._conditions(places),
+            levels=tuple(self._levels(self.instrument_at(place)) for place in places),
             places=tuple(places),
         )
 
     def instrument_at(self, place: WindowPlace) -> Instrument:
         """Return the category of an example's target."""
         return find_instrument(self.pieces[place.piece].piece.stems[place.stem].instrument)
-
-    def _conditions(self, place: WindowPlace) -> dict[str, int]:
-        piece = self.pieces[place.piece].piece
-        return conditions_of(piece, piece.stems[place.stem])
 
     @abstractmethod
     def _is_playing(self, index: int, start: int, num_frames: int) -> np.ndarray:
@@ -157,17 +173,4 @@ class ExampleBatches(Dataset[ExampleBatch], ABC):
         mix = np.zeros(num_frames * self.frame_length, np.float32)
         for stem, gain_db in zip(stems, gains_db, strict=True):
             mix += audio[stem, part].astype(np.float32) * np.float32(10 ** (gain_db / 20) / 32_768)
-        return roughen(mix, rng) if self.is_rough else mix
-
-
-def roughen(mix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Tilt the spectrum and add noise, as another room, microphone or master would."""
-    tilt_db = rng.uniform(-MAX_TILT_DB, MAX_TILT_DB)
-    if abs(tilt_db) > 2:
-        # A first-order difference or sum is a gentle tilt up or down that costs one pass over the samples.
-        amount = np.float32(abs(tilt_db) / MAX_TILT_DB * 0.7)
-        mix[1:] += (-amount if tilt_db > 0 else amount) * mix[:-1]
-    rms = float(np.sqrt(np.mean(np.square(mix))))
-    noise_db = rng.uniform(MAX_NOISE_DB - 40, MAX_NOISE_DB)
-    noise = rng.standard_normal(len(mix), np.float32)
-    return mix + noise * np.float32(rms * 10 ** (noise_db / 20))
+        return roughen(mix, self.sample_rate_hz, rng) if self.is_rough else mix

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH
 from stemgen_core.codec import context_features
-from stemgen_core.codec.context_features import FRAME_LENGTH, TUNINGS_CENTS, extract_features
+from stemgen_core.codec.context_features import FRAME_LENGTH, SAMPLE_RATE_HZ, TUNINGS_CENTS, extract_features
 from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.score_tokens import (
     FIRST_HOLD,
@@ -106,6 +106,7 @@ class ScoreFamily:
             batch_size=batch_size,
             window_frames=window_frames,
             frame_length=FRAME_LENGTH,
+            sample_rate_hz=SAMPLE_RATE_HZ,
             seed=seed,
             is_rough=is_rough,
         )
@@ -204,7 +205,9 @@ class AudioBatches(ExampleBatches):
     """Examples of the audio family."""
 
     def __init__(self, codec: EncodecCodec, pieces: Sequence[CorpusPiece], **options: Any) -> None:
-        super().__init__(pieces, frame_length=codec.spec.hop_length, **options)
+        super().__init__(
+            pieces, frame_length=codec.spec.hop_length, sample_rate_hz=codec.spec.sample_rate_hz, **options
+        )
         self.codec = codec
 
     def _is_playing(self, index: int, start: int, num_frames: int) -> np.ndarray:

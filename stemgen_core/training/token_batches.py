@@ -10,8 +10,7 @@ from torch.utils.data import Dataset
 from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.errors import InvalidRequestError
-from stemgen_core.training.conditions import conditions_of
-from stemgen_core.training.examples import NUM_TRIES, TARGETS_PER_CONTEXT, ExampleBatch, WindowPlace
+from stemgen_core.training.examples import NUM_TRIES, TARGETS_PER_CONTEXT, BatchesOfRun, ExampleBatch, WindowPlace
 from stemgen_core.training.families import MIN_ACTIVE_RMS, AudioFamily
 
 
@@ -53,59 +52,32 @@ class TokenFamily(AudioFamily):
         )
 
 
-class TokenBatches(Dataset[ExampleBatch]):
-    """Examples cut from codes: a mix of a random render of a random piece, and targets that it doesn't hold.
+class TokenBatches(BatchesOfRun):
+    """Batches cut from codes: a mix of a random render of a random piece, and targets that it doesn't hold.
 
     Args:
         pieces: of a token corpus.
         num_levels: K.
-        num_renders: of each piece.
-        batch_size: B, even.
-        window_frames: T; a third of the batches have shorter windows, down to half.
-        seed: of the run.
-        is_rough: False cuts from the first render alone, windows of full length.
+        num_renders: of each piece; only the first is cut from where nothing is rough.
+        run: batch_size, window_frames, seed and is_rough of `BatchesOfRun`.
     """
 
-    def __init__(
-        self,
-        pieces: Sequence[CorpusPiece],
-        *,
-        num_levels: int,
-        num_renders: int,
-        batch_size: int,
-        window_frames: int,
-        seed: int,
-        is_rough: bool,
-    ) -> None:
-        if batch_size % TARGETS_PER_CONTEXT:
-            raise ValueError(f"batch_size must be a multiple of {TARGETS_PER_CONTEXT}, got {batch_size}")
-        self.pieces = pieces
+    def __init__(self, pieces: Sequence[CorpusPiece], *, num_levels: int, num_renders: int, **run: Any) -> None:
+        super().__init__(pieces, **run)
         self.num_levels = num_levels
         self.num_renders = num_renders
-        self.batch_size = batch_size
-        self.window_frames = window_frames
-        self.seed = seed
-        self.is_rough = is_rough
 
-    def __len__(self) -> int:
-        return 2**31
-
-    def __getitem__(self, index: int) -> ExampleBatch:
-        rng = np.random.default_rng([self.seed, index])
-        num_frames = self.window_frames
-        if self.is_rough and rng.random() < 1 / 3:
-            num_frames = int(rng.integers(self.window_frames // 2, self.window_frames + 1))
+    def _cut_batch(self, rng: np.random.Generator, num_frames: int) -> ExampleBatch:
         contexts, targets, places = [], [], []
         for _ in range(self.batch_size // TARGETS_PER_CONTEXT):
             context, codes, cut_from = self._cut(rng, num_frames)
             contexts += [context] * TARGETS_PER_CONTEXT
             targets += codes
             places += cut_from
-        asked_for = [conditions_of(piece := self.pieces[at.piece].piece, piece.stems[at.stem]) for at in places]
         return ExampleBatch(
             context=torch.from_numpy(np.stack(contexts).astype(np.int64)),
             codes=torch.from_numpy(np.stack(targets).astype(np.int64)),
-            conditions={name: torch.tensor([values[name] for values in asked_for]) for name in asked_for[0]},
+            conditions=self._conditions(places),
             levels=(tuple(range(self.num_levels)),) * len(places),
             places=tuple(places),
         )

@@ -26,10 +26,11 @@ from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
 from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
 from stemgen_core.corpus.render import render_piece
+from stemgen_core.corpus.roughening import roughen
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.sound.level import scale_to_level
-from stemgen_core.training.examples import MAX_GAIN_DB, roughen
+from stemgen_core.training.examples import MAX_GAIN_DB
 
 RENDER_SEED_STEP = 1_000_003 * 1_009  # further than any two pieces of a corpus are apart
 _MANIFEST = "manifest.json"
@@ -150,7 +151,7 @@ def _render(task: _Task) -> _Render:
     rng = np.random.default_rng([settings.seed, entry.index, number])
     heard = np.stack([_subset(len(stems), rng) for _ in range(settings.num_mixes)])  # [M, S]
     gains = 10 ** (rng.uniform(-MAX_GAIN_DB, MAX_GAIN_DB, heard.shape) / 20) * heard
-    mixes = [roughen(mix, rng) for mix in (gains @ stems).astype(np.float32)]
+    mixes = [roughen(mix, SAMPLE_RATE_HZ, rng) for mix in (gains @ stems).astype(np.float32)]
     blocks = stems.reshape(len(stems), num_frames, task.hop_length)
     level = np.sqrt(np.square(blocks).mean(2)).astype(np.float16)
     return _Render(entry, number, _levelled(stems), _levelled(mixes), heard, level)
