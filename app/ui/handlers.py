@@ -6,7 +6,7 @@ import html
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -17,6 +17,7 @@ from app.exporting.desk import ExportDesk
 from app.library import Library
 from app.orders import StemOrder
 from app.services import Studio
+from app.ui.answer_order import AnswerOrder, current_tab
 from app.ui.dock_views import EMPTY_DOCK, dock_view
 from app.ui.feed_view import EMPTY_FEED, feed_view
 from app.ui.shelf_views import EMPTY_EXPORT, EMPTY_TREE, export_view, sessions_view, tree_view
@@ -34,6 +35,7 @@ READABLE_SEEDS = 100_000  # drawn seeds stay short enough to read out; any other
 SHOWN = ("page", "browser", "feed", "tree", "dock", "start", "workspace", "adding_to")
 SHOWN += ("sessions", "export", "ticket", "notice")
 Shown = tuple[Any, ...]
+_UNCHANGED: Shown = tuple(gr.skip() for _ in SHOWN)
 P = ParamSpec("P")
 
 
@@ -45,7 +47,7 @@ def says_errors(handler: Callable[P, Shown]) -> Callable[P, Shown]:
         try:
             return handler(*args, **kwargs)
         except EXPECTED_ERRORS as error:
-            return (*(gr.skip() for _ in SHOWN[:-1]), notice(str(error)))
+            return (*_UNCHANGED[:-1], notice(str(error)))
 
     return safe
 
@@ -64,6 +66,7 @@ class Handlers:
     """
 
     studio: Studio
+    answers: AnswerOrder = field(default_factory=AnswerOrder)
 
     # ---- coming and starting -----------------------------------------------------------------------------------
 
@@ -74,7 +77,7 @@ class Handlers:
         try:
             return self.show(token, str(known.get("session_id") or ""))
         except NotFoundError:
-            return self._show_start(token)
+            return self._in_order(lambda: self._show_start(token))
 
     @says_errors
     def on_example(self, example_id: str, browser: Json) -> Shown:
@@ -100,7 +103,7 @@ class Handlers:
 
     def on_new_session(self, browser: Json) -> Shown:
         """Show the three doors again; what was there stays."""
-        return self._show_start(self._token(browser))
+        return self._in_order(lambda: self._show_start(self._token(browser)))
 
     # ---- asking for stems --------------------------------------------------------------------------------------
 
@@ -205,6 +208,15 @@ class Handlers:
         Raises:
             SessionNotFoundError: if the token opens no such session.
         """
+        return self._in_order(lambda: self._show_session(token, session_id, node_id))
+
+    def _in_order(self, read: Callable[[], Shown]) -> Shown:
+        """Return what is read, or no change if the tab has been given something newer meanwhile."""
+        number = self.answers.begin()
+        shown = read()
+        return _UNCHANGED if self.answers.is_overtaken(number, current_tab()) else shown
+
+    def _show_session(self, token: str, session_id: str, node_id: str | None) -> Shown:
         snapshot = self.studio.snapshot(token, session_id, node_id)
         if not snapshot.lineage:
             return self._show_start(token)
@@ -233,9 +245,12 @@ class Handlers:
         Raises:
             ShareNotFoundError: if the link leads nowhere (any more).
         """
+        return self._in_order(lambda: self._show_shared(share_token, own_token, node_id))
+
+    def _show_shared(self, share_token: str, own_token: str, node_id: str | None) -> Shown:
         session = self.studio.store.shared_session(share_token)
         snapshot = self.studio.snapshot(share_token, session.id, node_id)
-        values = dict(zip(SHOWN, self.show(share_token, session.id, node_id), strict=True))
+        values = dict(zip(SHOWN, self._show_session(share_token, session.id, node_id), strict=True))
         values |= {
             "page": values["page"] | {"share": share_token},
             "browser": {"token": own_token, "session_id": None},
