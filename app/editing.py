@@ -1,4 +1,4 @@
-"""Changes of a session's tree, each with a way back.
+"""Changes of a session's tree, each with a way back and a way forth again.
 
 What can be undone is remembered in memory, for each owner and session: a restart forgets it, but loses nothing, since
 everything that is taken away lies in the trash of its session.
@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sessions.errors import InvalidActionError
 from sessions.store import SessionStore
@@ -16,22 +17,34 @@ from sessions.tree import Node
 MAX_STEPS = 50
 MAX_SESSIONS = 1000
 
-WayBack = Callable[[], object]
+Way = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that was done and can be undone.
+    """Something that was done, can be undone and done again.
 
     Attributes:
         label: what was done, for the button: "picking Bass A".
         way_back: undoes it.
-        node_id: the node that was open before.
+        way_forth: does it again.
+        node_before: the node that was open before.
+        node_after: the node that was open afterwards.
     """
 
     label: str
-    way_back: WayBack
-    node_id: str | None
+    way_back: Way
+    way_forth: Way
+    node_before: str | None
+    node_after: str | None
+
+
+@dataclass(slots=True)
+class History:
+    """What was done to one session: up to now, and what was undone of it."""
+
+    done: deque[Step] = field(default_factory=lambda: deque(maxlen=MAX_STEPS))
+    undone: list[Step] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +59,22 @@ class Editing:
     """
 
     store: SessionStore
-    _steps: OrderedDict[tuple[str, str], deque[Step]] = field(default_factory=OrderedDict)
+    _histories: OrderedDict[tuple[str, str], History] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    # ---- undo --------------------------------------------------------------------------------------------------
+    # ---- undo and redo -----------------------------------------------------------------------------------------
 
     def next_undo(self, owner_token: str, session_id: str) -> str | None:
         """Return what undo would undo; None if nothing."""
         with self._lock:
-            steps = self._steps.get((owner_token, session_id))
-            return steps[-1].label if steps else None
+            history = self._histories.get((owner_token, session_id))
+            return history.done[-1].label if history and history.done else None
+
+    def next_redo(self, owner_token: str, session_id: str) -> str | None:
+        """Return what redo would do again; None if nothing."""
+        with self._lock:
+            history = self._histories.get((owner_token, session_id))
+            return history.undone[-1].label if history and history.undone else None
 
     def undo(self, owner_token: str, session_id: str) -> str | None:
         """Undo the last change of a session and open the node that was open before it.
@@ -67,26 +86,50 @@ class Editing:
             InvalidActionError: if there is nothing to undo.
         """
         with self._lock:
-            steps = self._steps.get((owner_token, session_id))
-            if not steps:
+            history = self._histories.get((owner_token, session_id))
+            if history is None or not history.done:
                 raise InvalidActionError("There is nothing to undo here. What was removed lies in the trash.")
-            step = steps.pop()
+            step = history.done.pop()
+            history.undone.append(step)
         step.way_back()
-        visible = {node.id for node in self.store.tree(owner_token, session_id)}
-        if step.node_id in visible:
-            self.store.set_current_node(owner_token, session_id, step.node_id)
-        return step.node_id
+        return self._return_to(owner_token, session_id, step.node_before)
 
-    def _remember(self, owner_token: str, session_id: str, step: Step) -> None:
+    def redo(self, owner_token: str, session_id: str) -> str | None:
+        """Do again what was undone last, and open the node that was open after it.
+
+        Returns:
+            The id of that node; None if there was none.
+
+        Raises:
+            InvalidActionError: if nothing was undone, or something else was done since.
+        """
         with self._lock:
-            steps = self._steps.setdefault((owner_token, session_id), deque(maxlen=MAX_STEPS))
-            steps.append(step)
-            self._steps.move_to_end((owner_token, session_id))
-            while len(self._steps) > MAX_SESSIONS:
-                self._steps.popitem(last=False)
+            history = self._histories.get((owner_token, session_id))
+            if history is None or not history.undone:
+                raise InvalidActionError("There is nothing to do again here.")
+            step = history.undone.pop()
+            history.done.append(step)
+        step.way_forth()
+        return self._return_to(owner_token, session_id, step.node_after)
 
-    def _open_node(self, owner_token: str, session_id: str) -> str | None:
+    def remember(self, owner_token: str, session_id: str, step: Step) -> None:
+        """Let undo take back what was done; what had been undone before can't be done again then."""
+        with self._lock:
+            history = self._histories.setdefault((owner_token, session_id), History())
+            history.done.append(step)
+            history.undone.clear()
+            self._histories.move_to_end((owner_token, session_id))
+            while len(self._histories) > MAX_SESSIONS:
+                self._histories.popitem(last=False)
+
+    def open_node(self, owner_token: str, session_id: str) -> str | None:
+        """Return the node that is open in a session."""
         return self.store.session(owner_token, session_id).current_node_id
+
+    def _return_to(self, owner_token: str, session_id: str, node_id: str | None) -> str | None:
+        if node_id in {node.id for node in self.store.tree(owner_token, session_id)}:
+            self.store.set_current_node(owner_token, session_id, node_id)
+        return node_id
 
     # ---- changes -----------------------------------------------------------------------------------------------
 
@@ -99,14 +142,12 @@ class Editing:
         """
         variation = self.store.variation(owner_token, variation_id)
         session_id = self.store.turn(owner_token, variation.turn_id).session_id
-        before = self._open_node(owner_token, session_id)
+        before = self.open_node(owner_token, session_id)
         shown = {node.id for node in self.store.tree(owner_token, session_id)}
         node = self.store.pick_variation(owner_token, variation_id)
         if node.id not in shown:
-            self._remember(
-                owner_token,
-                session_id,
-                Step(f"picking {node.name or 'a stem'}", lambda: self.store.delete_node(owner_token, node.id), before),
+            self.remember(
+                owner_token, session_id, self._step_to(owner_token, f"picking {node.name or 'a stem'}", node.id, before)
             )
         return node
 
@@ -117,11 +158,20 @@ class Editing:
             NodeNotFoundError: if this owner has no such nodes.
             InvalidActionError: if the stem doesn't sound there.
         """
-        before = self._open_node(owner_token, self.store.node(owner_token, node_id).session_id)
+        before = self.open_node(owner_token, self.store.node(owner_token, node_id).session_id)
         node = self.store.remove_stem(owner_token, node_id, stem_node_id)
-        step = Step("taking a stem out", lambda: self.store.delete_node(owner_token, node.id), before)
-        self._remember(owner_token, node.session_id, step)
+        self.remember(owner_token, node.session_id, self._step_to(owner_token, "taking a stem out", node.id, before))
         return node
+
+    def _step_to(self, owner_token: str, label: str, node_id: str, before: str | None) -> Step:
+        """Return the step that made and opened a node."""
+        return Step(
+            label,
+            lambda: self.store.delete_node(owner_token, node_id),
+            lambda: self.store.restore_node(owner_token, node_id),
+            before,
+            node_id,
+        )
 
     def rename(self, owner_token: str, node_id: str, name: str) -> Node:
         """Call a node something else.
@@ -132,10 +182,29 @@ class Editing:
         old = self.store.node(owner_token, node_id)
         node = self.store.rename_node(owner_token, node_id, name)
         if node.name != old.name:
-            before = self._open_node(owner_token, node.session_id)
-            way_back = lambda: self.store.rename_node(owner_token, node_id, old.name)  # noqa: E731
-            self._remember(owner_token, node.session_id, Step(f"renaming to {node.name}", way_back, before))
+            write = partial(self.store.rename_node, owner_token, node_id)
+            self._remember_words(owner_token, node, f"renaming to {node.name}", write, (old.name, node.name))
         return node
+
+    def comment(self, owner_token: str, node_id: str, comment: str) -> Node:
+        """Write a line on a node; an empty one takes it away.
+
+        Raises:
+            NodeNotFoundError: if this owner has no such node.
+        """
+        old = self.store.node(owner_token, node_id)
+        node = self.store.comment_node(owner_token, node_id, comment)
+        if node.comment != old.comment:
+            write = partial(self.store.comment_node, owner_token, node_id)
+            self._remember_words(owner_token, node, "writing a comment", write, (old.comment, node.comment))
+        return node
+
+    def _remember_words(
+        self, owner_token: str, node: Node, label: str, write: Callable[[str], object], words: tuple[str, str]
+    ) -> None:
+        here = self.open_node(owner_token, node.session_id)
+        step = Step(label, lambda: write(words[0]), lambda: write(words[1]), here, here)
+        self.remember(owner_token, node.session_id, step)
 
     def star(self, owner_token: str, *, node_id: str | None, variation_id: str | None, is_starred: bool) -> None:
         """Give a node or a variation a star or take it away; a picked variation and its node share theirs.
@@ -159,12 +228,18 @@ class Editing:
         Raises:
             NodeNotFoundError: if this owner has no such node.
         """
-        before = self._open_node(owner_token, self.store.node(owner_token, node_id).session_id)
+        before = self.open_node(owner_token, self.store.node(owner_token, node_id).session_id)
         was_deleted = self.store.node(owner_token, node_id).deleted_ms is not None
         node = self.store.delete_node(owner_token, node_id)
         if not was_deleted:
-            step = Step("moving to the trash", lambda: self.store.restore_node(owner_token, node_id), before)
-            self._remember(owner_token, node.session_id, step)
+            step = Step(
+                "moving to the trash",
+                lambda: self.store.restore_node(owner_token, node_id),
+                lambda: self.store.delete_node(owner_token, node_id),
+                before,
+                self.open_node(owner_token, node.session_id),
+            )
+            self.remember(owner_token, node.session_id, step)
         return node
 
     def restore_node(self, owner_token: str, node_id: str) -> Node:
@@ -187,7 +262,7 @@ class Editing:
             SessionNotFoundError: if this owner has no such session.
         """
         nodes = self.store.tree(owner_token, session_id)
-        before = self._open_node(owner_token, session_id)
+        before = self.open_node(owner_token, session_id)
         parents = {node.id: node.parent_id for node in nodes}
         staying: set[str | None] = {None}
         for node in nodes:
@@ -196,15 +271,18 @@ class Editing:
                 staying.add(step)
                 step = parents[step]
         going = [node.id for node in nodes if node.id not in staying and node.parent_id in staying]
-        for node_id in going:
-            self.store.delete_node(owner_token, node_id)
 
         def way_back() -> None:
             for node_id in going:
                 self.store.restore_node(owner_token, node_id)
 
+        def way_forth() -> None:
+            for node_id in going:
+                self.store.delete_node(owner_token, node_id)
+
+        way_forth()
         if going:
-            self._remember(owner_token, session_id, Step("tidying up", way_back, before))
+            self.remember(owner_token, session_id, Step("tidying up", way_back, way_forth, before, before))
         return len(going)
 
     def trash(self, owner_token: str, session_id: str) -> tuple[tuple[Node, int], ...]:

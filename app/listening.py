@@ -97,6 +97,8 @@ def correct(analysis: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
 def bar_edges_s(analysis: Mapping[str, Any] | None, duration_s: float) -> tuple[str, list[float]]:
     """Return the places where a clip can be taken apart, from 0 to its end.
 
+    An analysis may come from a session file that knows a tempo only: bars of four from the start on, then.
+
     Returns:
         `bar` and the bar lines, an upbeat counted as a bar of its own; `second` and every second where there is no
         tempo.
@@ -104,14 +106,14 @@ def bar_edges_s(analysis: Mapping[str, Any] | None, duration_s: float) -> tuple[
     if not analysis or not analysis.get("tempo_bpm"):
         return "second", [*(float(second) for second in range(math.ceil(duration_s - 0.5))), duration_s]
     bar_s = _bar_s(analysis)
-    first_s = float(analysis["first_downbeat_s"]) % bar_s
+    first_s = float(analysis.get("first_downbeat_s") or 0.0) % bar_s
     lines = [first_s + bar * bar_s for bar in range(math.ceil((duration_s - first_s) / bar_s))]
     inner = [line for line in lines if _WHOLE_BARS * bar_s < line < duration_s - _WHOLE_BARS * bar_s]
     return "bar", [round(line, 4) for line in (0.0, *inner, duration_s)]
 
 
 def _bar_s(holds: Mapping[str, Any]) -> float:
-    return 60 / float(holds["tempo_bpm"]) * int(holds["beats_per_bar"])
+    return 60 / float(holds["tempo_bpm"]) * int(holds.get("beats_per_bar") or 4)
 
 
 def _fit_to_loop(holds: Mapping[str, Any], duration_s: float) -> float:

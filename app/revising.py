@@ -6,10 +6,12 @@ by a copy, and their turns say so.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
+from app.editing import Step
 from app.errors import NothingToDoError
 from app.listening import bar_edges_s, settle
 from app.orders import StemPart, check_seeds, recipe_of_turn, seeds_from
@@ -76,10 +78,11 @@ def revise_part(
         sound_seed=variation.seed if recipe.part is None else recipe.part.sound_seed,
         words=_part_words(studio, owner_token, turn, variation, parts),
     )
-    node_id = _mix_without(studio, owner_token, variation, turn, open_node_id)
-    return studio.queue(
-        owner_token, node_id, generator, replace(recipe, part=part), seeds_from(first_seed, num_variations)
-    )
+    with studio.worker.place(owner_token):  # before a node is made for it: who is refused finds the tree as it was
+        node_id = _mix_without(studio, owner_token, variation, turn, open_node_id)
+        return studio.submit(
+            owner_token, node_id, generator, replace(recipe, part=part), seeds_from(first_seed, num_variations)
+        )
 
 
 def nudge(studio: Studio, owner_token: str, variation_id: str) -> Turn:
@@ -104,7 +107,12 @@ def nudge(studio: Studio, owner_token: str, variation_id: str) -> Turn:
         notes=None if notes is None else _later(notes, -offset_ms / 1000, moved.duration_s),
     )
     made_by = {"nudged": {"variation_id": variation.id, "by_ms": round(-offset_ms, 1)}}
-    return keep_made(studio, owner_token, turn.node_id, _same_request(turn, variation.seed, made_by), [result])
+    made = keep_made(studio, owner_token, turn.node_id, _same_request(turn, variation.seed, made_by), [result])
+    hide = partial(studio.store.hide_turn, owner_token, made.id)
+    here = studio.editing.open_node(owner_token, turn.session_id)
+    step = Step("moving a stem in time", lambda: hide(True), lambda: hide(False), here, here)
+    studio.editing.remember(owner_token, turn.session_id, step)
+    return made
 
 
 def extend(studio: Studio, owner_token: str, node_id: str) -> Node:
@@ -118,15 +126,25 @@ def extend(studio: Studio, owner_token: str, node_id: str) -> Node:
     root, *stems = mix_nodes(lineage)
     if root.audio is None or 2 * root.audio.duration_s > studio.max_context_s:
         raise NothingToDoError(f"Twice as long would be more than {studio.max_context_s:.0f} seconds.")
-    newest = studio.store.add_context(
+    before = studio.editing.open_node(owner_token, root.session_id)
+    context = studio.store.add_context(
         owner_token,
         root.session_id,
         _keep_twice(studio, root.audio),
         name=f"{root.name or 'Context'}, twice as long",
         analysis=_twice_as_long(root.analysis),
     )
+    newest = context
     for stem in stems:
         newest = _repeat_stem(studio, owner_token, newest.id, stem)
+    step = Step(
+        "making the mix twice as long",
+        lambda: studio.store.delete_node(owner_token, context.id),
+        lambda: studio.store.restore_node(owner_token, context.id),
+        before,
+        newest.id,
+    )
+    studio.editing.remember(owner_token, root.session_id, step)
     return newest
 
 

@@ -257,29 +257,40 @@ class Studio:
             InvalidActionError: if the node is in the trash.
         """
         with self.worker.place(owner_token):
-            lineage = self.store.lineage(owner_token, node_id)
-            request = TurnRequest(recipe.instrument, seeds, recipe.to_json(), generator.model_id, recipe.preset)
-            turn = self.store.create_turn(owner_token, node_id, request)
-            self.worker.submit(
-                Job(
-                    owner_token=owner_token,
-                    turn_id=turn.id,
-                    generator=generator,
-                    load_context=lambda: self.sounds.mix_at(lineage),
-                    load_revision=lambda: self._load_revision(owner_token, recipe.part),
-                    requests={
-                        variation.id: GenerationRequest(
-                            recipe.instrument,
-                            variation.seed,
-                            recipe.settings,
-                            genre=recipe.genre,
-                            stem_category=recipe.stem_category,
-                        )
-                        for variation in turn.variations
-                    },
-                    context_s=max((node.audio.duration_s for node in lineage if node.audio is not None), default=0.0),
-                )
+            return self.submit(owner_token, node_id, generator, recipe, seeds)
+
+    def submit(
+        self, owner_token: str, node_id: str, generator: Generator, recipe: StemRecipe, seeds: tuple[int, ...]
+    ) -> Turn:
+        """Queue like `queue`, for a caller who holds a place in line already.
+
+        Raises:
+            NodeNotFoundError: if this owner has no such node.
+            InvalidActionError: if the node is in the trash.
+        """
+        lineage = self.store.lineage(owner_token, node_id)
+        request = TurnRequest(recipe.instrument, seeds, recipe.to_json(), generator.model_id, recipe.preset)
+        turn = self.store.create_turn(owner_token, node_id, request)
+        self.worker.submit(
+            Job(
+                owner_token=owner_token,
+                turn_id=turn.id,
+                generator=generator,
+                load_context=lambda: self.sounds.mix_at(lineage),
+                load_revision=lambda: self._load_revision(owner_token, recipe.part),
+                requests={
+                    variation.id: GenerationRequest(
+                        recipe.instrument,
+                        variation.seed,
+                        recipe.settings,
+                        genre=recipe.genre,
+                        stem_category=recipe.stem_category,
+                    )
+                    for variation in turn.variations
+                },
+                context_s=max((node.audio.duration_s for node in lineage if node.audio is not None), default=0.0),
             )
+        )
         return turn
 
     def _load_revision(self, owner_token: str, part: StemPart | None) -> Revision | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sessions.models import AudioColumns, NodeRow, SessionRow, TurnRow, VariationRow
 from sessions.tree import (
+    MAX_COMMENT_LENGTH,
     MAX_NAME_LENGTH,
     AudioRef,
     Mixer,
@@ -54,6 +55,7 @@ def to_node(row: NodeRow) -> Node:
         mixer=Mixer(**row.mixer),
         created_ms=row.created_ms,
         deleted_ms=row.deleted_ms,
+        comment=row.comment,
     )
 
 
@@ -159,4 +161,13 @@ def from_mixer(mixer: Mixer) -> dict[str, Any]:
 
 def tidy_name(name: str) -> str:
     """Return a name as it is stored: on one line, without blanks around it, at most `MAX_NAME_LENGTH` characters."""
-    return " ".join(name.split())[:MAX_NAME_LENGTH].rstrip()
+    return _one_line(name, MAX_NAME_LENGTH)
+
+
+def tidy_comment(comment: str) -> str:
+    """Return a comment as it is stored: like a name, but at most `MAX_COMMENT_LENGTH` characters."""
+    return _one_line(comment, MAX_COMMENT_LENGTH)
+
+
+def _one_line(text: str, max_length: int) -> str:
+    return " ".join(text.split())[:max_length].rstrip()

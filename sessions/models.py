@@ -100,6 +100,7 @@ class NodeRow(AudioColumns, Base):
     mixer: Mapped[dict[str, Any]] = mapped_column(JsonObject)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     deleted_ms: Mapped[int | None] = mapped_column(BigInteger)
+    comment: Mapped[str] = mapped_column(String(300), default="", server_default="")
 
 
 class TurnRow(Base):
@@ -123,6 +124,7 @@ class TurnRow(Base):
     server_pid: Mapped[int]
     created_ms: Mapped[int] = mapped_column(BigInteger)
     finished_ms: Mapped[int | None] = mapped_column(BigInteger)
+    deleted_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class VariationRow(AudioColumns, Base):

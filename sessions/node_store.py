@@ -11,6 +11,7 @@ from sessions.conversion import (
     from_mapping,
     from_mixer,
     set_audio,
+    tidy_comment,
     tidy_name,
     to_node,
     to_notes,
@@ -153,6 +154,15 @@ class NodeMethods(Transactions):
         """
         return self._change_node(owner_token, node_id, name=tidy_name(name))
 
+    def comment_node(self, owner_token: str, node_id: str, comment: str) -> Node:
+        """Write a line on a node in place of what stood there; an empty one takes it away.
+
+        Raises:
+            NodeNotFoundError: if this owner has no such node.
+            InvalidActionError: if the session is in the trash.
+        """
+        return self._change_node(owner_token, node_id, comment=tidy_comment(comment))
+
     def star_node(self, owner_token: str, node_id: str, is_starred: bool) -> Node:
         """Give a node a star, or take it away.
 
@@ -263,6 +273,7 @@ def new_node_columns(session: SessionRow, now_ms: int) -> dict[str, Any]:
         "mixer": from_mixer(Mixer()),
         "created_ms": now_ms,
         "deleted_ms": None,
+        "comment": "",
     }
 
 

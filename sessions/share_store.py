@@ -162,7 +162,7 @@ def _copy_turns(db: Session, session_id: str, copy_id: str, node_ids: dict[str, 
     picked = {row.variation_id: row.id for row in db.scalars(select(NodeRow).where(NodeRow.session_id == session_id))}
     copies = {row.id: row for row in db.scalars(select(NodeRow).where(NodeRow.session_id == copy_id))}
     for row in db.scalars(of_session).all():
-        if row.node_id not in node_ids:
+        if row.node_id not in node_ids or row.deleted_ms is not None:
             continue
         turn = _clone(row, id=new_id(), session_id=copy_id, node_id=node_ids[row.node_id])
         if not WorkState(turn.state).is_finished:  # nobody works on the copy of a request

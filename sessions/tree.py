@@ -14,6 +14,7 @@ from typing import Any
 
 MAX_VARIATIONS_PER_TURN = 16
 MAX_NAME_LENGTH = 120
+MAX_COMMENT_LENGTH = 300
 MAX_SEED = 2**31 - 1
 
 NoteTuple = tuple[float, int, float, int]
@@ -144,6 +145,7 @@ class Node:
         mixer: the player's strip for it.
         created_ms: Unix time.
         deleted_ms: when it was put in the trash; None if it was not.
+        comment: what the user wrote on it; may be empty.
     """
 
     id: str
@@ -165,6 +167,7 @@ class Node:
     mixer: Mixer
     created_ms: int
     deleted_ms: int | None
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

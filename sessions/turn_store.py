@@ -79,15 +79,29 @@ class TurnMethods(Transactions):
             return turn_values(db, [own_turn(db, owner_token, turn_id)[0]])[0]
 
     def turns(self, owner_token: str, session_id: str) -> tuple[Turn, ...]:
-        """Return the turns of a session with their variations, oldest first: the feed.
+        """Return the turns of a session with their variations, oldest first: the feed. Hidden ones are left out.
 
         Raises:
             SessionNotFoundError: if this owner has no such session.
         """
         with self._read() as db:
             session = own_session(db, owner_token, session_id)
-            rows = db.scalars(select(TurnRow).where(TurnRow.session_id == session.id).order_by(TurnRow.number)).all()
+            shown = select(TurnRow).where(TurnRow.session_id == session.id, TurnRow.deleted_ms.is_(None))
+            rows = db.scalars(shown.order_by(TurnRow.number)).all()
             return turn_values(db, rows)
+
+    def hide_turn(self, owner_token: str, turn_id: str, is_hidden: bool) -> Turn:
+        """Take a turn out of the feed, or put it back; nothing of it is lost.
+
+        Raises:
+            TurnNotFoundError: if this owner has no such turn.
+            InvalidActionError: if the session is in the trash.
+        """
+        with self._write() as db:
+            row, session = own_turn(db, owner_token, turn_id)
+            touch(session, self._now_ms())
+            row.deleted_ms = self._now_ms() if is_hidden else None
+            return turn_values(db, [row])[0]
 
     def variation(self, owner_token: str, variation_id: str) -> Variation:
         """Return one variation.

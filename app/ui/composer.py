@@ -8,13 +8,12 @@ from gradio.components import Component
 
 from app.orders import MAX_VARIATIONS
 from app.ui.feed_handlers import FeedHandlers
+from app.ui.wiring import PRIVATE, wire
 from stemgen_core.sampling.settings import MAX_GUIDANCE_SCALE, MAX_TEMPERATURE, PRESETS
 
 DEFAULT_PRESET = "balanced"
 # What each is and what was measured of it: docs/decisions/0033-presets.md.
 PRESET_CHOICES = [("Tight", "tight"), ("Balanced", "balanced"), ("Wild", "wild")]
-# Gradio makes every listener a public endpoint unless told otherwise.
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +103,22 @@ def wire_feed(
     handlers: FeedHandlers, feed: gr.HTML, composer: Composer, inputs: list[Component], shown: list[Any]
 ) -> None:
     """Let what stands in the feed do what it says; arguments as for `wire_composer`."""
-    feed.pick(handlers.on_pick, inputs[1], shown, **PRIVATE)
-    for listen, handler in (
-        (feed.go, handlers.on_go),
-        (feed.star, handlers.on_star),
-        (feed.cancel, handlers.on_cancel),
-        (feed.retry, handlers.on_retry),
-        (feed.reroll, handlers.on_reroll),
-        (feed.correct, handlers.on_correct),
-        (feed.revise, handlers.on_revise),
-        (feed.nudge, handlers.on_nudge),
-        (feed.extend, handlers.on_extend),
-    ):
-        listen(handler, inputs, shown, **PRIVATE)
+    wire(((feed.pick, handlers.on_pick),), inputs[1], shown)
+    wire(
+        (
+            (feed.go, handlers.on_go),
+            (feed.star, handlers.on_star),
+            (feed.cancel, handlers.on_cancel),
+            (feed.retry, handlers.on_retry),
+            (feed.reroll, handlers.on_reroll),
+            (feed.correct, handlers.on_correct),
+            (feed.revise, handlers.on_revise),
+            (feed.nudge, handlers.on_nudge),
+            (feed.extend, handlers.on_extend),
+        ),
+        inputs,
+        shown,
+    )
     # Coming back to a tab is no deed: it must not undo what the page says meanwhile.
     feed.refresh(handlers.on_refresh, inputs, shown, **PRIVATE)
     feed.reuse(handlers.on_reuse, inputs[1], [*composer.order, composer.lock], **PRIVATE)

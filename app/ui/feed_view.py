@@ -51,7 +51,11 @@ def feed_view(snapshot: Snapshot) -> Json:
         "session_id": snapshot.session.id,
         "revision": snapshot.session.updated_ms,
         "contexts": [_context(node, labels, snapshot) for node in snapshot.nodes if node.kind is NodeKind.CONTEXT],
-        "turns": [_turn(turn, labels, roots.get(turn.node_id), snapshot) for turn in snapshot.turns],
+        "turns": [
+            _turn(turn, labels, roots.get(turn.node_id), snapshot)
+            for turn in snapshot.turns
+            if turn.node_id in labels or not _is_copy(turn)  # what was copied without the model goes with its copy
+        ],
     }
 
 
@@ -155,7 +159,7 @@ def _turn(turn: Turn, labels: Mapping[str, str], root: Node | None, snapshot: Sn
         "hue": hue_of(turn.instrument),
         "state": turn.state.value,
         "is_active": not turn.state.is_finished,
-        "is_copy": "nudged" in turn.settings or "repeated" in turn.settings,
+        "is_copy": _is_copy(turn),
         "queue_position": 0 if progress is None else progress.queue_position,
         "eta_s": None if progress is None or progress.eta_s is None else round(progress.eta_s),
         "error": turn.error or _first_error(turn),
@@ -166,6 +170,10 @@ def _turn(turn: Turn, labels: Mapping[str, str], root: Node | None, snapshot: Sn
             _variation(variation, place.get(variation.id), progress, lost_audio) for variation in turn.variations
         ],
     }
+
+
+def _is_copy(turn: Turn) -> bool:
+    return "nudged" in turn.settings or "repeated" in turn.settings
 
 
 def _how(turn: Turn) -> str:

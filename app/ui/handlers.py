@@ -191,6 +191,13 @@ class Handlers:
         self.studio.editing.rename(token, field_of(event, "node_id"), field_of(event, "name"))
         return self._refresh(token, page)
 
+    @says_errors
+    def on_comment(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
+        """Write a line on a node."""
+        token = self._token(browser)
+        self.studio.editing.comment(token, field_of(event, "node_id"), field_of(event, "comment"))
+        return self._refresh(token, page)
+
     # ---- what the page shows -----------------------------------------------------------------------------------
 
     def _token(self, browser: Json | None) -> str:
@@ -222,12 +229,15 @@ class Handlers:
             return self._show_start(token)
         current_id = snapshot.lineage[-1].id
         share = self.studio.store.share(token, session_id)
+        editing = self.studio.editing
         return (
             {"session_id": session_id, "node_id": current_id},
             {"token": token, "session_id": session_id},
             feed_view(snapshot),
             tree_view(
-                snapshot, self.studio.editing.trash(token, session_id), self.studio.editing.next_undo(token, session_id)
+                snapshot,
+                editing.trash(token, session_id),
+                (editing.next_undo(token, session_id), editing.next_redo(token, session_id)),
             ),
             dock_view(snapshot, token),
             gr.update(visible=False),

@@ -16,11 +16,12 @@ from app.ui.components.page_tools import build_page_tools
 from app.ui.components.player_dock import build_player_dock
 from app.ui.components.session_menu import build_session_menu
 from app.ui.components.session_tree import build_session_tree
-from app.ui.composer import PRIVATE, build_composer, wire_composer, wire_feed
+from app.ui.composer import build_composer, wire_composer, wire_feed
 from app.ui.dock_handlers import DockHandlers
 from app.ui.feed_handlers import FeedHandlers
 from app.ui.handlers import Handlers
 from app.ui.shelf_handlers import ShelfHandlers
+from app.ui.wiring import EACH, PRIVATE, wire
 
 AUDIO_TYPES = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff"]
 
@@ -86,7 +87,7 @@ def build_page(studio: Studio, *, browser_secret: str, api: Api | None = None) -
         wire_composer(handlers, composer, [state, browser], shown)
         wire_feed(handlers, feed, composer, [state, browser], shown)
         _wire_session(handlers, (tree, dock), [state, browser], shown)
-        dock.mixer(DockHandlers(studio).on_mixer, browser, notice, **PRIVATE)
+        dock.mixer(DockHandlers(studio).on_mixer, browser, notice, **EACH)
         new_session.click(handlers.on_new_session, browser, shown, **PRIVATE)
         _wire_shelf(ShelfHandlers(handlers), (tree, sessions, export), [state, browser], shown)
         page.load(ShelfHandlers(handlers).on_arrive, browser, shown, **PRIVATE)
@@ -166,34 +167,47 @@ def _wire_session(
     handlers: Handlers, components: tuple[gr.HTML, gr.HTML], inputs: list[Component], shown: list[Any]
 ) -> None:
     tree, dock = components
-    for component in (tree, dock):
-        component.go(handlers.on_go, inputs, shown, **PRIVATE)
-    tree.star(handlers.on_star, inputs, shown, **PRIVATE)
-    dock.remove(handlers.on_remove, inputs, shown, **PRIVATE)
-    tree.rename(handlers.on_rename, inputs, shown, **PRIVATE)
+    wire(
+        (
+            (tree.go, handlers.on_go),
+            (dock.go, handlers.on_go),
+            (tree.star, handlers.on_star),
+            (dock.remove, handlers.on_remove),
+            (tree.rename, handlers.on_rename),
+            (tree.comment, handlers.on_comment),
+        ),
+        inputs,
+        shown,
+    )
 
 
 def _wire_shelf(
     shelf: ShelfHandlers, components: tuple[gr.HTML, gr.HTML, gr.HTML], inputs: list[Component], shown: list[Any]
 ) -> None:
     tree, sessions, export = components
-    for event, handler in (
-        (tree.undo, shelf.on_undo),
-        (tree.trash, shelf.on_trash),
-        (tree.restore, shelf.on_restore),
-        (tree.tidy, shelf.on_tidy),
-        (sessions.title, shelf.on_title),
-        (sessions.discard, shelf.on_discard),
-        (sessions.fork, shelf.on_fork),
-        (export.link, shelf.on_share),
-        (export.unlink, shelf.on_unshare),
-    ):
-        event(handler, inputs, shown, **PRIVATE)
-    browser = inputs[1]
-    for event, handler in (
-        (sessions.open, shelf.on_open),
-        (sessions.duplicate, shelf.on_duplicate),
-        (sessions.recover, shelf.on_recover),
-        (sessions.bring, shelf.on_bring),
-    ):
-        event(handler, browser, shown, **PRIVATE)
+    wire(
+        (
+            (tree.undo, shelf.on_undo),
+            (tree.redo, shelf.on_redo),
+            (tree.trash, shelf.on_trash),
+            (tree.restore, shelf.on_restore),
+            (tree.tidy, shelf.on_tidy),
+            (sessions.title, shelf.on_title),
+            (sessions.discard, shelf.on_discard),
+            (sessions.fork, shelf.on_fork),
+            (export.link, shelf.on_share),
+            (export.unlink, shelf.on_unshare),
+        ),
+        inputs,
+        shown,
+    )
+    wire(
+        (
+            (sessions.open, shelf.on_open),
+            (sessions.duplicate, shelf.on_duplicate),
+            (sessions.recover, shelf.on_recover),
+            (sessions.bring, shelf.on_bring),
+        ),
+        inputs[1],
+        shown,
+    )

@@ -57,6 +57,13 @@ class ShelfHandlers:
         return self._show(token, session_id, node_id)
 
     @says_errors
+    def on_redo(self, page: Json, browser: Json) -> Shown:
+        """Do again what was undone last and stand where one stood after it."""
+        token, session_id = self._token(browser), str(page.get("session_id"))
+        node_id = self.page_handlers.studio.editing.redo(token, session_id)
+        return self._show(token, session_id, node_id)
+
+    @says_errors
     def on_trash(self, page: Json, browser: Json, event: gr.EventData) -> Shown:
         """Put a node into the trash; whoever stood on it or above it steps down to its parent."""
         token = self._token(browser)

@@ -1,8 +1,9 @@
 """What the components of the shelf are given: plain JSON made from the store's values. Pure functions.
 
-TreeView      {session_id, nodes: [NodeView], trash: [TrashView], undo: label | null, is_read_only}
-NodeView      {node_id, parent_id, label, detail, instrument, instrument_label, hue, is_starred, is_current,
-               is_on_path, can_go}
+TreeView      {session_id, nodes: [NodeView], trash: [TrashView], undo: label | null, redo: label | null,
+               is_read_only}
+NodeView      {node_id, parent_id, label, detail, instrument, instrument_label, hue, comment, is_starred,
+               is_current, is_on_path, can_go}
 TrashView     {node_id, label, detail, num_below}
 SessionsView  {current: {session_id, name} | null, sessions: [SessionView], trash: [SessionView],
                shared: {name, num_nodes} | null, key}
@@ -21,19 +22,23 @@ from sessions.tree import Node, NodeKind, Share, mix_nodes
 
 UNTITLED = "Untitled"
 
-EMPTY_TREE: Json = {"session_id": None, "nodes": [], "trash": [], "undo": None, "is_read_only": False}
+EMPTY_TREE: Json = {"session_id": None, "nodes": [], "trash": [], "undo": None, "redo": None, "is_read_only": False}
 EMPTY_EXPORT: Json = {"node_id": None}
 
 
 def tree_view(
-    snapshot: Snapshot, trash: Sequence[tuple[Node, int]] = (), undo: str | None = None, *, is_read_only: bool = False
+    snapshot: Snapshot,
+    trash: Sequence[tuple[Node, int]] = (),
+    ways: tuple[str | None, str | None] = (None, None),
+    *,
+    is_read_only: bool = False,
 ) -> Json:
     """Describe the tree, where we stand in it, and the ways back.
 
     Args:
         snapshot: of the session.
         trash: nodes that were thrown away, each with how many lie below it.
-        undo: what undo would undo.
+        ways: what undo would undo, and what redo would do again.
         is_read_only: whether the session is somebody else's.
     """
     # What lies in the trash is called what it was called in the tree.
@@ -56,7 +61,8 @@ def tree_view(
             }
             for node, num_below in trash
         ],
-        "undo": undo,
+        "undo": ways[0],
+        "redo": ways[1],
         "is_read_only": is_read_only,
     }
 
@@ -70,6 +76,7 @@ def _node(node: Node, labels: Mapping[str, str], is_current: bool, is_on_path: b
         "instrument": node.instrument if is_stem else None,
         "instrument_label": instrument_label(node.instrument) if is_stem else None,
         "hue": hue_of(node.instrument),
+        "comment": node.comment,
         "is_starred": node.is_starred,
         "is_current": is_current,
         "is_on_path": is_on_path,

@@ -142,8 +142,8 @@ def test_only_so_many_steps_of_so_many_sessions_are_remembered(
     for number in range(editing_module.MAX_STEPS + 5):
         studio.rename(OWNER, context.id, str(number))
     other = studio.start_from_example(OWNER, "loop")
-    steps = studio.editing._steps
+    steps = studio.editing._histories
 
-    assert len(steps[OWNER, context.session_id]) == editing_module.MAX_STEPS
+    assert len(steps[OWNER, context.session_id].done) == editing_module.MAX_STEPS
     studio.rename(OWNER, other.id, "new")
     assert list(steps) == [(OWNER, other.session_id)]

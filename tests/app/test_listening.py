@@ -79,6 +79,11 @@ def test_bars_are_the_places_to_take_a_clip_apart() -> None:
     )
 
 
+def test_an_analysis_that_knows_a_tempo_only_is_taken_apart_into_bars_of_four_from_the_start() -> None:
+    assert bar_edges_s({"tempo_bpm": 120.0}, 5.0) == ("bar", [0, 2, 4, 5])
+    assert bar_edges_s({"tempo_bpm": 120.0, "beats_per_bar": 2, "first_downbeat_s": None}, 2.0) == ("bar", [0, 1, 2])
+
+
 def test_without_a_tempo_seconds_are() -> None:
     assert bar_edges_s(settle(HEARD | {"tempo_bpm": None}, {}), 3.2) == ("second", [0, 1, 2, 3.2])
     assert bar_edges_s(None, 1.0) == ("second", [0, 1.0])

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from app.errors import NothingToDoError
+from app.errors import BusyError, NothingToDoError
 from app.orders import StemOrder
 from app.revising import extend, nudge, nudge_ms, revise_part, shift
 from app.services import Studio
 from app.ui.feed_view import feed_view
+from app.worker import MAX_TURNS_PER_OWNER
 from sessions.errors import NotFoundError
 from sessions.tree import Node, NodeKind, Turn
 from stemgen_core.errors import InvalidRequestError
@@ -198,3 +199,54 @@ def test_longer_than_a_context_may_be_is_refused(studio: Studio, context: Node) 
     with pytest.raises(NothingToDoError, match="more than 3 seconds"):
         extend(short, OWNER, context.id)
     assert len(studio.store.tree(OWNER, context.session_id)) == 1
+
+
+def test_a_moved_stem_is_undone_out_of_the_feed_and_done_again(studio: Studio, context: Node) -> None:
+    late = _bass(studio, context, seed=41).variations[0]
+    moved = nudge(studio, OWNER, late.id)
+
+    def told() -> list[str]:
+        return [turn["turn_id"] for turn in feed_view(studio.snapshot(OWNER, context.session_id))["turns"]]
+
+    assert studio.editing.next_undo(OWNER, context.session_id) == "moving a stem in time"
+    studio.editing.undo(OWNER, context.session_id)
+    assert told() == [late.turn_id]
+    studio.editing.redo(OWNER, context.session_id)
+    assert told() == [late.turn_id, moved.id]
+
+
+def test_twice_as_long_is_undone_with_all_that_was_repeated_and_done_again(studio: Studio, context: Node) -> None:
+    bass = studio.pick(OWNER, _bass(studio, context).variations[0].id)
+    short = [node.id for node in studio.store.tree(OWNER, context.session_id)]
+    longer = extend(studio, OWNER, bass.id)
+    long = [node.id for node in studio.store.tree(OWNER, context.session_id)]
+    assert len(feed_view(studio.snapshot(OWNER, context.session_id))["turns"]) == 2
+
+    assert studio.editing.undo(OWNER, context.session_id) == bass.id
+    view = feed_view(studio.snapshot(OWNER, context.session_id))
+    assert [node.id for node in studio.store.tree(OWNER, context.session_id)] == short
+    assert (len(view["contexts"]), len(view["turns"])) == (1, 1)
+    assert studio.editing.redo(OWNER, context.session_id) == longer.id
+    assert [node.id for node in studio.store.tree(OWNER, context.session_id)] == long
+
+
+def test_bars_that_are_refused_for_want_of_a_place_leave_no_node_behind(
+    studio: Studio, context: Node, generator: NoiseBurstGenerator
+) -> None:
+    bass = _bass(studio, context).variations[0]
+    bass_node = studio.pick(OWNER, bass.id)
+    piano = finished(studio, studio.request_stem(OWNER, bass_node.id, StemOrder("piano", 1, "wild", 3)).id)
+    open_node = studio.pick(OWNER, piano.variations[0].id)
+    before = studio.store.tree(OWNER, context.session_id)
+    generator.seconds_per_step = 2.0
+    waiting = [
+        studio.request_stem(OWNER, open_node.id, StemOrder("bass", 1, "tight", 50)) for _ in range(MAX_TURNS_PER_OWNER)
+    ]
+
+    with pytest.raises(BusyError, match="in line already"):
+        revise_part(studio, OWNER, bass.id, parts=(0, 0), first_seed=9, num_variations=1, open_node_id=open_node.id)
+
+    assert studio.store.tree(OWNER, context.session_id) == before
+    assert studio.editing.next_undo(OWNER, context.session_id) == "picking a stem"
+    for turn in waiting:
+        studio.cancel_turn(OWNER, turn.id)

@@ -22,6 +22,14 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert not {path: length for path, length in lengths.items() if length > MAX_FILE_LINES}
 
 
+def test_no_script_or_style_is_longer_than_400_lines() -> None:
+    files = [path for ending in ("js", "css") for path in sorted((ROOT / "app").rglob(f"*.{ending}"))]
+    lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+
+    assert len(lengths) > 20
+    assert not {path: length for path, length in lengths.items() if length > MAX_FILE_LINES}
+
+
 def test_no_function_is_longer_than_60_lines() -> None:
     too_long: list[str] = []
     for path in source_files():

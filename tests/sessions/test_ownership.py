@@ -31,6 +31,8 @@ CALLS: dict[str, Call] = {
     "lineage": lambda store, _, owner, ids: store.lineage(owner, ids["node"]),
     "tree": lambda store, _, owner, ids: store.tree(owner, ids["session"]),
     "rename_node": lambda store, _, owner, ids: store.rename_node(owner, ids["node"], "x"),
+    "comment_node": lambda store, _, owner, ids: store.comment_node(owner, ids["node"], "x"),
+    "hide_turn": lambda store, _, owner, ids: store.hide_turn(owner, ids["turn"], True),
     "star_node": lambda store, _, owner, ids: store.star_node(owner, ids["node"], True),
     "set_mixer": lambda store, _, owner, ids: store.set_mixer(owner, ids["node"], Mixer()),
     "edit_analysis": lambda store, _, owner, ids: store.edit_analysis(owner, ids["node"], lambda _: {}),

@@ -126,7 +126,8 @@ def _shape(store: SessionStore, owner: str, session_id: str) -> list[tuple]:
         (
             place.get(node.parent_id or ""), node.kind, node.name, node.is_starred, node.audio, node.instrument,
             place.get(node.removed_node_id or ""), variations.get(node.variation_id or ""), node.seed, node.settings,
-            node.model_id, node.fit, node.analysis, node.mixer, store.notes(owner, node.id),
+            node.model_id, node.fit, node.analysis, node.mixer, node.comment,
+            store.notes(owner, node.id),
         )
         for node in nodes
     ]  # fmt: skip
@@ -150,6 +151,7 @@ def test_a_copy_holds_all_that_the_original_holds_and_shares_no_id(
     store: SessionStore, scene: Scene, stem: Node
 ) -> None:
     store.set_mixer(OWNER, stem.id, Mixer(gain_db=-6.0, pan=0.5))
+    store.comment_node(OWNER, stem.id, "warm")
     store.star_node(OWNER, stem.id, True)
     store.remove_stem(OWNER, stem.id, stem.id)
 
@@ -230,6 +232,19 @@ def test_unfinished_work_is_copied_as_far_as_it_is_finished(store: SessionStore,
     store.finish_variation(OWNER, turn.variations[1].id, VariationResult(scene.audio(), 1.0))
 
 
+def test_a_turn_that_was_taken_back_is_not_copied(store: SessionStore, scene: Scene) -> None:
+    context = scene.context()
+    kept, hidden = scene.turn(context), scene.turn(context)
+    store.hide_turn(OWNER, hidden.id, True)
+
+    copy = store.copy_session(OWNER, context.session_id, owner_token=VISITOR, name="x")
+
+    assert [turn.id for turn in store.turns(OWNER, context.session_id)] == [kept.id]
+    assert len(store.turns(VISITOR, copy.id)) == 1
+    store.hide_turn(OWNER, hidden.id, False)
+    assert [turn.id for turn in store.turns(OWNER, context.session_id)] == [kept.id, hidden.id]
+
+
 def test_a_restart_leaves_links_and_copies_as_they_were(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         stem = Scene(store).stem(Scene(store).context())
@@ -245,7 +260,7 @@ def test_a_restart_leaves_links_and_copies_as_they_were(tmp_path: Path) -> None:
 def test_no_field_of_a_node_is_forgotten_above() -> None:
     looked_at = {"id", "session_id", "created_ms", "deleted_ms", "num_notes"} | {
         "parent_id", "kind", "name", "is_starred", "audio", "instrument", "removed_node_id", "variation_id", "seed",
-        "settings", "model_id", "fit", "analysis", "mixer",
+        "settings", "model_id", "fit", "analysis", "mixer", "comment",
     }  # fmt: skip
 
     assert {field.name for field in dataclasses.fields(Node)} == looked_at

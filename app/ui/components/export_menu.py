@@ -21,4 +21,4 @@ _TEMPLATE = """
 
 def build_export_menu() -> gr.HTML:
     """Build the two menus; value: `ExportView` of app.ui.shelf_views."""
-    return build_component("export_menu", _TEMPLATE, elem_id="export-menu")
+    return build_component("export_menu", _TEMPLATE, elem_id="export-menu", styles=("popover_panel", "export_menu"))

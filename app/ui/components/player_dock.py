@@ -4,6 +4,7 @@ import gradio as gr
 
 from app.ui.components.base import build_component
 
+_STYLES = ("player_dock", "player_dock_transport", "player_dock_desk", "player_dock_narrow")
 _TEMPLATE = """
 <div class="dock" role="region" aria-label="Player">
   <div class="transport">
@@ -54,4 +55,4 @@ _TEMPLATE = """
 
 def build_player_dock() -> gr.HTML:
     """Build the dock: transport and one strip per sound; value: `DockView` of app.ui.dock_views."""
-    return build_component("player_dock", _TEMPLATE, elem_id="dock")
+    return build_component("player_dock", _TEMPLATE, elem_id="dock", styles=_STYLES)

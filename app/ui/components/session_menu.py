@@ -30,4 +30,5 @@ _TEMPLATE = """
 
 def build_session_menu() -> gr.HTML:
     """Build the menu; value: `SessionsView` of app.ui.shelf_views."""
-    return build_component("session_menu", _TEMPLATE, elem_id="session-choice")
+    styles = ("popover_panel", "named_lines", "session_menu")
+    return build_component("session_menu", _TEMPLATE, elem_id="session-choice", styles=styles)

@@ -8,6 +8,7 @@ _TEMPLATE = """
 <div class="shelf-tree">
   <div class="tree-bar" role="toolbar" aria-label="Session tree">
     <button type="button" class="undo" disabled></button>
+    <button type="button" class="redo" disabled></button>
     <span class="siblings" hidden></span>
     <button type="button" class="tidy">Tidy up</button>
   </div>
@@ -28,4 +29,4 @@ _TEMPLATE = """
 
 def build_session_tree() -> gr.HTML:
     """Build the tree: every context and picked stem of the session; value: `TreeView` of app.ui.shelf_views."""
-    return build_component("session_tree", _TEMPLATE, elem_id="tree")
+    return build_component("session_tree", _TEMPLATE, elem_id="tree", styles=("named_lines", "session_tree"))

@@ -19,6 +19,7 @@ SCRIPTS = (
     "waveform.js",
     "context_card.js",
     "turn_card.js",
+    "tree_item.js",
     "ruler.js",
     "strips.js",
     "meter.js",

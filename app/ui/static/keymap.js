@@ -48,6 +48,7 @@
     },
     { group: "Mix", action: "compare", keys: ["c"], shown: ["C"], words: "Hold to hear the other mix", isHeld: true },
     { group: "Session", action: "up", keys: ["u"], shown: ["U"], words: "Up the tree, to what this was made on" },
+    { group: "Session", action: "undo", keys: [], shown: ["Ctrl", "Z"], words: "Undo; with Shift: redo" },
     { group: "Session", action: "sheet", keys: ["?"], shown: ["?"], words: "This sheet" },
   ];
 

@@ -34,7 +34,17 @@
     return !document.querySelector("dialog[open]") && Boolean(bindingOf(event.key) || /^9$/.test(event.key));
   }
 
+  // Undo has its own chord everywhere: Ctrl or Cmd and Z, with Shift the other way.
+  function isUndoing(event) {
+    return (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "z";
+  }
+
   function onKeyDown(event) {
+    if (isUndoing(event) && !isTyping(event.target)) {
+      event.preventDefault();
+      globalThis.stemStage.dispatchEvent(new Event(event.shiftKey ? "redo" : "undo"));
+      return;
+    }
     isTabbing = isTabbing || /^(Tab|Arrow)/.test(event.key);
     if (!isForUs(event) || (event.repeat && !/^Arrow/.test(event.key))) return;
     if (bindingOf(event.key)?.isOwn && isOperating(event.target)) return;
