@@ -21,6 +21,7 @@ from app.ui.answer_order import AnswerOrder, current_tab
 from app.ui.dock_views import EMPTY_DOCK, dock_view
 from app.ui.feed_view import EMPTY_FEED, feed_view
 from app.ui.shelf_views import EMPTY_EXPORT, EMPTY_TREE, export_view, sessions_view, tree_view
+from app.ui.uploads import uploaded_path
 from app.ui.views import Json, node_labels
 from sessions.errors import NotFoundError, SessionError
 from sessions.tree import Node
@@ -94,12 +95,17 @@ class Handlers:
         return self._open(token, self.studio.start_from_file(token, Path(source), Path(source).stem))
 
     @says_errors
-    def on_recording(self, source: str | None, browser: Json) -> Shown:
-        """Begin from what was recorded."""
-        if not source:
-            raise InvalidRequestError("Record something first: press the microphone, play, then stop.")
-        token = self._token(browser)
-        return self._open(token, self.studio.start_from_file(token, Path(source), "Recording"))
+    def on_recording(self, browser: Json, event: gr.EventData) -> Shown:
+        """Begin from what was recorded; a tempo that was counted in is one that the user said."""
+        token, said = self._token(browser), data_of(event).get("said")
+        source = uploaded_path(field_of(event, "path"))
+        try:
+            node = self.studio.start_from_file(token, source, "Recording")
+        finally:
+            source.unlink(missing_ok=True)  # it is in the store now, or was no sound
+        if isinstance(said, dict):
+            node = self.studio.correct_context(token, node.id, said)
+        return self._open(token, node)
 
     def on_new_session(self, browser: Json) -> Shown:
         """Show the three doors again; what was there stays."""

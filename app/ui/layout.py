@@ -14,6 +14,7 @@ from app.ui.components.export_menu import build_export_menu
 from app.ui.components.feed import build_feed
 from app.ui.components.page_tools import build_page_tools
 from app.ui.components.player_dock import build_player_dock
+from app.ui.components.recorder import build_recorder
 from app.ui.components.session_menu import build_session_menu
 from app.ui.components.session_tree import build_session_tree
 from app.ui.composer import build_composer, wire_composer, wire_feed
@@ -36,8 +37,7 @@ class StartPanel:
     column: gr.Column
     examples: dict[str, gr.Button]
     upload: gr.UploadButton
-    recording: gr.Audio
-    use_recording: gr.Button
+    recorder: gr.HTML
     finished: gr.Button
 
 
@@ -120,16 +120,13 @@ def _build_start(studio: Studio) -> StartPanel:
                 )
             with gr.Column():
                 _door_title("Record", "Sing, tap or play a loop into the microphone.")
-                recording = gr.Audio(
-                    sources=["microphone"], type="filepath", show_label=False, elem_id="recording", buttons=[]
-                )
-                use_recording = gr.Button("Use this recording", elem_classes="door-button")
+                recorder = build_recorder(studio.max_context_s)
         finished = gr.Button(
             "" if studio.finished is None else f"Or open a finished session: drums, {studio.finished.summary}",
             elem_id="finished",
             visible=studio.finished is not None,
         )
-    return StartPanel(column, buttons, upload, recording, use_recording, finished)
+    return StartPanel(column, buttons, upload, recorder, finished)
 
 
 def _door_title(title: str, text: str) -> None:
@@ -156,7 +153,7 @@ def _wire_start(handlers: FeedHandlers, start: StartPanel, browser: gr.BrowserSt
         button.click(_on_example(handlers, example_id), browser, shown, **PRIVATE)
     start.finished.click(handlers.on_finished, browser, shown, **PRIVATE)
     start.upload.upload(handlers.on_file, [start.upload, browser], shown, **PRIVATE)
-    start.use_recording.click(handlers.on_recording, [start.recording, browser], shown, **PRIVATE)
+    start.recorder.record(handlers.on_recording, browser, shown, **PRIVATE)
 
 
 def _on_example(handlers: Handlers, example_id: str) -> Any:

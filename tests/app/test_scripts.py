@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.ui.static import FOLDER, SCRIPTS, SERVED, page_head
+from app.ui.static import FOLDER, SCRIPTS, SERVED, WORKLET, page_head
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,10 +22,10 @@ def test_the_scripts_arithmetic_holds() -> None:
 
 
 def test_every_script_is_loaded_and_every_file_of_the_page_is_served() -> None:
-    assert {path.name for path in FOLDER.glob("*.js")} == set(SCRIPTS)
+    assert {path.name for path in FOLDER.glob("*.js")} == {*SCRIPTS, WORKLET}
     for name in SERVED:
         assert (FOLDER / name).is_file()
-        assert f"/studio-static/{name}?v=" in page_head()
+        assert (f"/studio-static/{name}?v=" in page_head()) is (name != WORKLET)
 
 
 def test_the_font_comes_with_its_licence() -> None:

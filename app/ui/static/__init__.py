@@ -18,6 +18,8 @@ SCRIPTS = (
     "stage.js",
     "waveform.js",
     "context_card.js",
+    "recording.js",
+    "microphone.js",
     "turn_card.js",
     "tree_item.js",
     "ruler.js",
@@ -29,6 +31,7 @@ SCRIPTS = (
     "keys.js",
     "popover.js",
 )
+WORKLET = "recorder_worklet.js"  # runs in the audio thread, which loads it by its address
 STYLE = "page.css"  # studio.css goes through Gradio, which gives its rules precedence over its own
 FONT = "ibm-plex-sans-latin-wght-normal.woff2"
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2"}
@@ -49,5 +52,5 @@ def page_head() -> str:
     return "\n".join([font, style, *(f'<script src="{url_of(name)}"></script>' for name in SCRIPTS)])
 
 
-SERVED = (*SCRIPTS, STYLE, FONT)
+SERVED = (*SCRIPTS, WORKLET, STYLE, FONT)
 STYLE_PATH = FOLDER / "studio.css"

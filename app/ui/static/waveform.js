@@ -88,5 +88,5 @@
     observer.observe(canvas);
   }
 
-  globalThis.stemWaveform = { waveform };
+  globalThis.stemWaveform = { waveform, draw };
 })();

@@ -103,27 +103,6 @@ def test_what_cannot_be_used_is_refused_with_a_reason_and_the_page_goes_on(
     page.wait_for_function("stemEngine.sampleRateHz === 22050")
 
 
-def test_a_recording_becomes_the_context(server: Server, visit: Visit) -> None:
-    page = visit(server.url)
-    page.get_by_role("button", name="Record", exact=True).click()
-    page.wait_for_timeout(2500)
-    page.get_by_role("button", name="Stop", exact=True).first.click()
-    page.locator("#recording [data-testid^=audio-player]").wait_for(state="attached")
-
-    page.get_by_role("button", name="Use this recording").click()
-
-    expect(page.locator("#adding-to")).to_have_text("Adding to Recording")
-    assert 1 < page.evaluate("stemEngine.durationS") < 8
-
-
-def test_nothing_recorded_is_said_in_words(server: Server, visit: Visit) -> None:
-    page = visit(server.url)
-
-    page.get_by_role("button", name="Use this recording").click()
-
-    expect(page.locator("#notice [role=alert]")).to_contain_text("Record something first")
-
-
 def test_sessions_of_this_browser_can_be_gone_back_to(server: Server, visit: Visit) -> None:
     page = visit(server.url)
     start_from_example(page)
