@@ -281,7 +281,9 @@ class StemGenerator:
         """Return the stem that belongs to the context; of a revised one only the new part is new."""
         revision = request.revision
         seed = request.seed if revision is None else revision.sound_seed
-        decoded = self._target_codec.decode(codes[0], instrument=instrument, seed=seed, context=stretch.audio)
+        decoded = self._target_codec.decode(
+            codes[0], instrument=instrument, seed=seed, context=stretch.audio, genre=request.genre
+        )
         decoded = stretch.cut(decoded)
         if revision is None:
             return decoded

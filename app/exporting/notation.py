@@ -71,5 +71,5 @@ def _sound_of(part: Part) -> Sound:
     """Return the sound that the stem was played with, or its category's own program where none is known."""
     instrument = find_instrument(part.node.instrument or "")
     if instrument.name in SOUNDS:
-        return choose_sound(instrument.name, part.node.seed or 0)
+        return choose_sound(instrument.name, part.node.seed or 0, (part.node.settings or {}).get("genre"))
     return Sound(0, 0, instrument.label)

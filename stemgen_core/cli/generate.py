@@ -86,7 +86,9 @@ def _write_variation(
     write_wav(folder / f"mix-{number}.wav", mix_waveforms([context, result.stem]))
     files = [f"stem-{number}.wav", f"mix-{number}.wav"]
     if result.notes is not None:
-        write_midi(folder / f"stem-{number}.mid", result.notes, choose_sound(request.instrument, request.seed))
+        write_midi(
+            folder / f"stem-{number}.mid", result.notes, choose_sound(request.instrument, request.seed, request.genre)
+        )
         files.append(f"stem-{number}.mid")
     return {
         "files": files,

@@ -71,7 +71,9 @@ class AudioTokens:
         """Write a stem's sound as codes, int64 [K, T]; `instrument` is not used."""
         return self.encode(resample(to_mono(stem.waveform), self.spec.sample_rate_hz), num_frames)
 
-    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+    def decode(
+        self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform, genre: str | None = None
+    ) -> DecodedStem:
         """Turn codes into sound.
 
         The stem gets the level that its category has beside such a context.
@@ -81,6 +83,7 @@ class AudioTokens:
             instrument: decides the level.
             seed: not used, decoding has no choices.
             context: the stem gets its rate and its number of audio samples.
+            genre: not used.
 
         Returns:
             one channel, no notes.

@@ -62,7 +62,9 @@ class TargetCodec(Protocol):
         """
         ...
 
-    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+    def decode(
+        self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform, genre: str | None = None
+    ) -> DecodedStem:
         """Render codes to fit a context.
 
         Args:
@@ -70,6 +72,7 @@ class TargetCodec(Protocol):
             instrument: what the stem is.
             seed: chooses among the sounds of the instrument where the family has several.
             context: the stem gets its rate, its number of audio samples and a level that suits it.
+            genre: narrows that choice; None: any.
         """
         ...
 

@@ -99,7 +99,9 @@ class ScoreCodec:
             raise InvalidRequestError("This stem's notes are not known, so this model can't make part of it again.")
         return encode_notes(stem.notes, instrument, num_frames)
 
-    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+    def decode(
+        self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform, genre: str | None = None
+    ) -> DecodedStem:
         """Play codes.
 
         Args:
@@ -107,6 +109,7 @@ class ScoreCodec:
             instrument: what plays.
             seed: chooses among its sounds.
             context: the stem gets its rate, its number of audio samples and a level that suits it.
+            genre: leaves the sounds that suit it; None: any.
 
         Returns:
             Stereo audio and the notes that end up within it.
@@ -117,6 +120,7 @@ class ScoreCodec:
             notes,
             instrument=instrument.name,
             seed=seed,
+            genre=genre,
             context=context.samples.numpy(),
             sample_rate_hz=context.sample_rate_hz,
         )

@@ -5,11 +5,11 @@ import random
 import numpy as np
 
 from stemgen_core.corpus.effects import draw_ducking_db, draw_effects, duck
-from stemgen_core.corpus.electronic.drum_machine import play_drums
-from stemgen_core.corpus.electronic.presets import TRAINING_PRESETS, draw_kit, draw_preset
-from stemgen_core.corpus.electronic.voices import play_voices
 from stemgen_core.corpus.offline_synth import HELDOUT_FONTS, SAMPLE_RATE_HZ, shared_synth
 from stemgen_core.corpus.piece import Piece, StemScore
+from stemgen_core.sound.electronic.drum_machine import play_drums
+from stemgen_core.sound.electronic.presets import TRAINING_PRESETS, draw_kit, draw_preset
+from stemgen_core.sound.electronic.voices import play_voices
 from stemgen_core.sound.level import CATEGORY_LEVEL_DB, FloatArray, scale_to_level
 
 LEVEL_JITTER_DB = 4.0

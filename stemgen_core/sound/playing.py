@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from stemgen_core.score import Note
+from stemgen_core.sound.electronic.drum_machine import play_drums
+from stemgen_core.sound.electronic.presets import draw_kit, draw_preset
+from stemgen_core.sound.electronic.voices import play_voices
+from stemgen_core.sound.genre_sounds import suited_machines
 from stemgen_core.sound.level import FloatArray, fit_stem_level
 from stemgen_core.sound.programs import choose_sound
 from stemgen_core.sound.room import add_room
@@ -29,6 +35,7 @@ def play_stem(
     *,
     instrument: str,
     seed: int,
+    genre: str | None = None,
     context: FloatArray,
     sample_rate_hz: int,
 ) -> FloatArray:
@@ -39,6 +46,7 @@ def play_stem(
         notes: in any order.
         instrument: a name of `stemgen_core.instruments` that has sounds.
         seed: chooses among the instrument's sounds.
+        genre: leaves those that suit it; None: any.
         context: float32 [C, L], sets length and level.
         sample_rate_hz: of the context and the stem.
 
@@ -48,7 +56,25 @@ def play_stem(
     Raises:
         InvalidRequestError: if the instrument has no sounds, the font lacks the sound, or the rate is out of range.
     """
-    sound = choose_sound(instrument, seed)
-    dry = player.render(notes, sound, sample_rate_hz=sample_rate_hz, num_audio_samples=context.shape[1])
+    sound = choose_sound(instrument, seed, genre)
+    length = context.shape[1]
+    if sound.synthesis_seed is None:
+        dry = player.render(notes, sound, sample_rate_hz=sample_rate_hz, num_audio_samples=length)
+    else:
+        dry = _synthesise(notes, instrument, genre, sound.synthesis_seed, length, sample_rate_hz)
     wet = add_room(dry, sample_rate_hz, wet_db=_ROOM_WET_DB.get(instrument, _OTHER_WET_DB))
     return fit_stem_level(wet, context, sample_rate_hz, instrument)
+
+
+def _synthesise(
+    notes: Sequence[Note], instrument: str, genre: str | None, seed: int, num_audio_samples: int, sample_rate_hz: int
+) -> FloatArray:
+    """Return notes as our own synthesiser plays them, float32 [2, L], raw in level."""
+    rng = np.random.default_rng(seed)
+    if instrument == "drums":
+        kit = draw_kit(rng, is_heldout=False, names=suited_machines(genre))
+        mono = play_drums(notes, kit, num_audio_samples=num_audio_samples, sample_rate_hz=sample_rate_hz, rng=rng)
+    else:
+        preset = draw_preset(instrument, rng, is_heldout=False)
+        mono = play_voices(notes, preset, num_audio_samples=num_audio_samples, sample_rate_hz=sample_rate_hz, rng=rng)
+    return np.stack([mono, mono])

@@ -4,10 +4,11 @@ Programs count from 0, as in the MIDI message; names are those of General MIDI.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import find_instrument
+from stemgen_core.sound.genre_sounds import suited_programs, synthesised_share
 
 DRUM_BANK = 128
 
@@ -18,13 +19,15 @@ class Sound:
 
     Attributes:
         bank: 0, or 128 for drum kits.
-        program: 0..127.
+        program: 0..127; of a synthesised sound the one that is nearest to it.
         label: what people read.
+        synthesis_seed: of the preset, where our own synthesiser plays it; None where the soundfont does.
     """
 
     bank: int
     program: int
     label: str
+    synthesis_seed: int | None = None
 
 
 def _sounds(*pairs: tuple[int, str]) -> tuple[Sound, ...]:
@@ -60,12 +63,22 @@ SOUNDS: dict[str, tuple[Sound, ...]] = {
 }
 
 
-def choose_sound(instrument: str, seed: int) -> Sound:
-    """Return one of the category's sounds; the same seed gives the same sound.
+# What stands for a synthesised sound where notes leave as MIDI.
+_NEAREST: dict[str, Sound] = {
+    "bass": Sound(0, 38, "Synthesised bass"),
+    "synth_lead": Sound(0, 81, "Synthesised lead"),
+    "synth_pad": Sound(0, 89, "Synthesised pad"),
+    "drums": Sound(DRUM_BANK, 25, "Drum machine"),
+}
+
+
+def choose_sound(instrument: str, seed: int, genre: str | None = None) -> Sound:
+    """Return one of the category's sounds; the same seed and genre give the same sound.
 
     Args:
         instrument: a name of `stemgen_core.instruments`.
         seed: any integer.
+        genre: leaves only the sounds that suit it, and decides how often the synthesiser plays; None: any.
 
     Raises:
         InvalidRequestError: if there is no such instrument or it has no sounds.
@@ -73,4 +86,9 @@ def choose_sound(instrument: str, seed: int) -> Sound:
     find_instrument(instrument)
     if instrument not in SOUNDS:
         raise InvalidRequestError(f"There are no sounds for {instrument!r}. Choose one of: {', '.join(SOUNDS)}.")
-    return random.Random(f"{instrument}:{seed}").choice(SOUNDS[instrument])
+    chance = random.Random(f"{instrument}:{seed}")
+    if instrument in _NEAREST and random.Random(f"synthesised {instrument}:{seed}").random() < synthesised_share(genre):
+        return replace(_NEAREST[instrument], synthesis_seed=chance.getrandbits(32))
+    suited = suited_programs(genre, instrument)
+    sounds = [sound for sound in SOUNDS[instrument] if suited is None or sound.program in suited]
+    return chance.choice(sounds or list(SOUNDS[instrument]))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from stemgen_core.corpus.effects import duck
-from stemgen_core.corpus.electronic.drum_machine import play_drums
-from stemgen_core.corpus.electronic.envelope import Envelope
-from stemgen_core.corpus.electronic.presets import (
+from stemgen_core.score import Note
+from stemgen_core.sound.electronic.drum_machine import play_drums
+from stemgen_core.sound.electronic.envelope import Envelope
+from stemgen_core.sound.electronic.presets import (
     HELDOUT_KITS,
     HELDOUT_PRESETS,
     TRAINING_KITS,
@@ -14,8 +15,7 @@ from stemgen_core.corpus.electronic.presets import (
     draw_kit,
     draw_preset,
 )
-from stemgen_core.corpus.electronic.voices import FmPreset, Preset, SubtractivePreset, play_voices
-from stemgen_core.score import Note
+from stemgen_core.sound.electronic.voices import FmPreset, Preset, SubtractivePreset, play_voices
 
 RATE_HZ = 32_000
 PRESETS = [preset for presets in (TRAINING_PRESETS, HELDOUT_PRESETS) for pool in presets.values() for preset in pool]

@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 import scipy.signal
 
-from stemgen_core.corpus.electronic.envelope import Envelope, FloatArray
 from stemgen_core.score import Note
+from stemgen_core.sound.electronic.envelope import Envelope, FloatArray
 
 _TABLE_SIZE = 2048
 _VIBRATO_HZ = 5.3

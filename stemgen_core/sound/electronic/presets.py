@@ -1,12 +1,13 @@
 """Sounds of the synthesiser by instrument; one of each kind is kept for held-out pieces."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from stemgen_core.corpus.electronic.drum_machine import Kit
-from stemgen_core.corpus.electronic.envelope import Envelope
-from stemgen_core.corpus.electronic.voices import FmPreset, Preset, SubtractivePreset
+from stemgen_core.sound.electronic.drum_machine import Kit
+from stemgen_core.sound.electronic.envelope import Envelope
+from stemgen_core.sound.electronic.voices import FmPreset, Preset, SubtractivePreset
 
 _PLUCK = Envelope(0.002, 0.18, 0.15, 0.06)
 _ORGAN = Envelope(0.006, 0.1, 0.9, 0.03)
@@ -133,9 +134,16 @@ def draw_preset(instrument: str, rng: np.random.Generator, *, is_heldout: bool) 
     )
 
 
-def draw_kit(rng: np.random.Generator, *, is_heldout: bool) -> Kit:
-    """Return a drum kit, each time slightly different; see `draw_preset`."""
-    kits = tuple((HELDOUT_KITS if is_heldout else TRAINING_KITS).values())
+def draw_kit(rng: np.random.Generator, *, is_heldout: bool, names: Sequence[str] | None = None) -> Kit:
+    """Return a drum kit, each time slightly different.
+
+    Args:
+        rng: all chance comes from it.
+        is_heldout: take one that training never hears.
+        names: the kits to choose among; None: all.
+    """
+    pool = HELDOUT_KITS if is_heldout else TRAINING_KITS
+    kits = tuple(pool[name] for name in names or pool)
     kit = kits[int(rng.integers(len(kits)))]
     return replace(
         kit,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.signal
 
-from stemgen_core.corpus.electronic.envelope import FloatArray
 from stemgen_core.score import Note
+from stemgen_core.sound.electronic.envelope import FloatArray
 
 _NUM_VARIANTS = 3
 _HAT_KEYS = (42, 44, 46)
