@@ -62,8 +62,8 @@ fix: install-dev  ## format and repair what the linter can
 screenshots: install-dev system-tools  ## go through a session and write docs/screenshots/*.png
 	$(BIN)/python -m docs.screenshots.take
 
-system-tools:  ## install ffmpeg, Chromium, FluidSynth and soundfonts with apt where they are missing (for tests)
-	@sh .ci/system-tools ffmpeg chromium fluidsynth soundfonts
+system-tools:  ## install ffmpeg, Chromium, FluidSynth, Postgres and soundfonts with apt where they are missing (for tests)
+	@sh .ci/system-tools ffmpeg chromium fluidsynth postgres soundfonts
 
 script-tools:  ## install biome and axe-core with npm, where npm is, to check the page's scripts with
 	@.ci/script-tools install

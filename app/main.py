@@ -21,7 +21,7 @@ from app.worker import GenerationWorker, Pilot
 from sessions.errors import SessionError
 from sessions.quotas import Quotas
 from sessions.snapshot import SnapshotFolder
-from sessions.store import AUDIO_FOLDER, DATABASE_NAME, SessionStore, open_store
+from sessions.store import SessionStore, open_home
 from stemgen_core.audio import DecodingLimits, mix_waveforms, read_audio, write_flac
 from stemgen_core.generator import GenerationRequest, StemGenerator
 
@@ -144,11 +144,11 @@ def main() -> int:
 def _run(settings: Settings) -> None:
     snapshots = SnapshotFolder(settings.snapshot_url) if settings.snapshot_url else None
     if snapshots is not None:
-        restore_if_empty(settings.data_path, snapshots, DATABASE_NAME, AUDIO_FOLDER)
+        restore_if_empty(settings.home, snapshots)
     megabyte = 1_000_000
     total_bytes = None if settings.max_total_mb is None else settings.max_total_mb * megabyte
     quotas = Quotas(settings.max_session_mb * megabyte, total_bytes)
-    with open_store(settings.data_path, quotas=quotas) as store:
+    with open_home(settings.home, quotas=quotas) as store:
         browser_secret(settings.data_path)
         upkeep = Upkeep(
             store,

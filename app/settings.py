@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errors import SettingsError
+from sessions.home import DataHome
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -28,6 +29,8 @@ class Settings:
         snapshot_url: folder or fsspec address that snapshots of everything go to, and that an empty data folder is
             restored from; empty for none (`STEMGEN_SNAPSHOT_URL`).
         snapshot_interval_s: seconds between snapshots (`STEMGEN_SNAPSHOT_INTERVAL_S`).
+        database_url: `postgresql://...` for the sessions; empty for a file in the data folder (`STEMGEN_DATABASE_URL`).
+        blob_url: folder or fsspec address for the sounds; empty for one in the data folder (`STEMGEN_BLOB_URL`).
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +44,13 @@ class Settings:
     max_total_mb: int | None = None
     snapshot_url: str = ""
     snapshot_interval_s: int = 60
+    database_url: str = field(default="", repr=False)  # holds a password
+    blob_url: str = ""
+
+    @property
+    def home(self) -> DataHome:
+        """Where the data are."""
+        return DataHome(self.data_path, self.database_url, self.blob_url)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -68,6 +78,8 @@ class Settings:
             snapshot_interval_s=_whole_number(
                 given, "STEMGEN_SNAPSHOT_INTERVAL_S", default.snapshot_interval_s, 5, 86_400
             ),
+            database_url=given.get("STEMGEN_DATABASE_URL") or default.database_url,
+            blob_url=given.get("STEMGEN_BLOB_URL") or default.blob_url,
         )
 
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from sessions.errors import SessionError
+from sessions.home import DataHome
 from sessions.snapshot import SnapshotFolder
 from sessions.store import SessionStore
 
@@ -63,7 +64,7 @@ class Upkeep:
         if self._snapshots is None or num_writes == self._num_writes_copied:
             return
         try:
-            info = self._snapshots.save(self._store.engine, self._store.blobs, self._small_files)
+            info = self._snapshots.save(self._store.database, self._store.blobs, self._small_files)
         except SessionError:  # the next one may succeed; the studio goes on
             log.exception("No snapshot was made")
             return
@@ -73,21 +74,24 @@ class Upkeep:
     def _sweep(self) -> None:
         try:
             num_files, num_bytes = self._store.sweep_orphans()
+            num_copied = 0 if self._snapshots is None else self._snapshots.sweep()
         except (SessionError, OSError):
             log.exception("Unused files could not be swept")
             return
         if num_files:
             log.info("Removed %d unused files, %.1f MB", num_files, num_bytes / 1e6)
+        if num_copied:
+            log.info("Removed %d old sounds from the snapshots", num_copied)
 
 
-def restore_if_empty(data_path: Path, snapshots: SnapshotFolder, database_name: str, audio_folder: str) -> bool:
-    """Fill a data folder without sessions from the latest snapshot; return whether it was.
+def restore_if_empty(home: DataHome, snapshots: SnapshotFolder) -> bool:
+    """Fill a home without sessions from the latest snapshot; return whether it was.
 
     Raises:
         SnapshotError: if there is one and it can't be used: beginning anew beside it would overwrite it.
     """
-    if (data_path / database_name).exists() or snapshots.latest() is None:
+    if home.holds_sessions() or snapshots.latest() is None:
         return False
-    info = snapshots.restore(data_path, database_name=database_name, audio_folder=audio_folder)
+    info = snapshots.restore(home)
     log.info("Restored %s with %d sounds from %s", info.database, info.num_sounds, snapshots.address)
     return True

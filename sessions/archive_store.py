@@ -23,8 +23,8 @@ class ArchiveMethods(Transactions):
         Raises:
             SessionNotFoundError: if this owner has no such session.
         """
-        # Not a reading transaction: those are open to links, and this holds what lies in the trash, too.
-        with self._write() as db:
+        # What lies in the trash is in it, too, which is none of the business of whoever has a link.
+        with self._read_own() as db:
             return read_record(db, own_session(db, owner_token, session_id))
 
     def add_session(self, owner_token: str, record: Json, sounds: Mapping[str, Path]) -> SessionInfo:

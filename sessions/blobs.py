@@ -1,27 +1,20 @@
 """Audio files by the hash of their bytes, outside the database.
 
-A file is written under a temporary name in the folder where it will stay, flushed to the disk, and renamed; then the
-folder is flushed too. Only after that may a row name it. So a crash leaves at worst a file that no row names.
+A file must be stored whole before a row may name it. So a crash leaves at worst a file that no row names. They lie in a
+folder (`sessions.local_blobs`) or at an address (`sessions.remote_blobs`); `sessions.home` says where a studio has its.
 """
 
-import errno
-import hashlib
-import os
 import re
-import secrets
 import shutil
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from sessions.errors import AudioNotFoundError, StorageFullError
 
-_TEMPORARY_PREFIX = ".writing-"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class BlobState(StrEnum):
@@ -47,31 +40,12 @@ class BlobEntry:
     modified_s: float
 
 
-class BlobStore:
-    """Files called `<first two digits>/<sha256><suffix>` under one folder. Any thread may use it."""
-
-    def __init__(self, folder: Path, *, suffix: str = ".flac", max_total_bytes: int | None = None) -> None:
-        """Open a store, made when the first file comes.
-
-        Args:
-            folder: where the files lie.
-            suffix: of every file, so that servers and programs know the format.
-            max_total_bytes: how much it may hold; None for as much as the disk does.
-        """
-        self._folder = folder
-        self._suffix = suffix
-        self._max_total_bytes = max_total_bytes
-        self._guard = threading.Lock()
-        self._total_bytes: int | None = None
-        # Whether a file is what its name says is found out once, and again when the file was changed.
-        self._looked_at: dict[str, tuple[tuple[int, int], BlobState]] = {}
+class BlobStore(Protocol):
+    """Files by hash. Any thread may use it."""
 
     def remove_leftovers(self) -> int:
         """Remove what a crash left half written and return how many there were; no other process may be writing."""
-        leftovers = list(self._folder.glob(f"{_TEMPORARY_PREFIX}*"))
-        for leftover in leftovers:
-            leftover.unlink()
-        return len(leftovers)
+        ...
 
     def add(self, write: Callable[[Path], object]) -> str:
         """Store what `write` writes.
@@ -85,20 +59,10 @@ class BlobStore:
         Raises:
             Exception: whatever `write` raises; nothing is stored then.
             StorageFullError: if the disk is full, or as much is stored as may be.
+            PlaceError: if the address where the files lie can't be written.
             OSError: if the disk can't be written.
         """
-        temporary = self._folder / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{self._suffix}"
-        try:
-            with saying_when_full():
-                self._folder.mkdir(parents=True, exist_ok=True)
-                write(temporary)
-                with temporary.open("rb") as file:
-                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                    os.fsync(file.fileno())
-                self._keep(temporary, sha256)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return sha256
+        ...
 
     def add_bytes(self, content: bytes) -> str:
         """Store `content` and return its sha256."""
@@ -110,113 +74,71 @@ class BlobStore:
 
     def has(self, sha256: str) -> bool:
         """Return whether there is a file of this hash."""
-        return _SHA256.fullmatch(sha256) is not None and self._place(sha256).is_file()
+        ...
 
     def state(self, sha256: str) -> BlobState:
-        """Return whether the file of this hash is there and is what it was; read through once, then known."""
-        if not self.has(sha256):
-            return BlobState.MISSING
-        try:
-            status = self._place(sha256).stat()
-            signature = (status.st_mtime_ns, status.st_size)
-            known = self._looked_at.get(sha256)
-            if known is not None and known[0] == signature:
-                return known[1]
-            with self._place(sha256).open("rb") as file:
-                is_whole = hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        except FileNotFoundError:
-            return BlobState.MISSING
-        except OSError:  # a disk that can't read it any more
-            return BlobState.DAMAGED
-        state = BlobState.PRESENT if is_whole else BlobState.DAMAGED
-        self._looked_at[sha256] = (signature, state)
-        return state
+        """Return whether the file of this hash is there and is what it was, as far as can be told at once."""
+        ...
 
-    def path(self, sha256: str) -> Path:
-        """Return where the file of this hash lies.
+    def verify(self, sha256: str) -> BlobState:
+        """Read the file of this hash where it lies, and return whether it is there and is what it was.
 
         Raises:
-            AudioNotFoundError: if `sha256` is no hash, its file is not on the disk, or no longer what it was.
+            PlaceError: if the address where the files lie can't be read.
         """
-        state = self.state(sha256)
-        if state is BlobState.DAMAGED:
-            raise AudioNotFoundError("The file of this audio is damaged on the server.")
-        if state is BlobState.MISSING:
-            raise AudioNotFoundError("This audio is not stored here (any more).")
-        return self._place(sha256)
+        ...
+
+    def path(self, sha256: str) -> Path:
+        """Return where the file of this hash can be read on this machine, for the next minutes at least.
+
+        Raises:
+            AudioNotFoundError: if `sha256` is no hash, its file is not stored, or no longer what it was.
+            PlaceError: if the address where the files lie can't be read.
+        """
+        ...
 
     def num_bytes(self, sha256: str) -> int:
         """Return the size of a file; 0 if it is not there."""
-        return self._place(sha256).stat().st_size if self.has(sha256) else 0
+        ...
 
     def entries(self) -> Iterator[BlobEntry]:
         """Yield every file, whatever is in it."""
-        for path in self._folder.glob(f"[0-9a-f][0-9a-f]/*{self._suffix}"):
-            if _SHA256.fullmatch(path.name.removesuffix(self._suffix)):
-                status = path.stat()
-                yield BlobEntry(path.name.removesuffix(self._suffix), status.st_size, status.st_mtime)
+        ...
 
     def total_bytes(self) -> int:
         """Return how much is stored; counted once, then kept up to date."""
-        with self._guard:
-            return self._count_once()
+        ...
 
     def remove(self, sha256: str) -> None:
         """Remove a file that no row names; one that isn't there is no error."""
-        with self._guard:
-            num_bytes = self.num_bytes(sha256)
-            self._place(sha256).unlink(missing_ok=True)
-            self._looked_at.pop(sha256, None)
-            self._total_bytes = self._count_once() if self._total_bytes is None else self._total_bytes - num_bytes
-
-    def _place(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / f"{sha256}{self._suffix}"
-
-    def _count_once(self) -> int:
-        if self._total_bytes is None:
-            self._total_bytes = sum(entry.num_bytes for entry in self.entries())
-        return self._total_bytes
-
-    def _keep(self, temporary: Path, sha256: str) -> None:
-        place = self._place(sha256)
-        with self._guard:
-            total_bytes = self._count_once() - self.num_bytes(sha256) + temporary.stat().st_size
-            if self._max_total_bytes is not None and total_bytes > self._max_total_bytes:
-                raise StorageFullError(
-                    f"The studio's storage is full ({self._max_total_bytes / 1e6:.0f} MB), so this could not be saved. "
-                    "Whoever runs it can make room."
-                )
-            if not place.parent.is_dir():
-                place.parent.mkdir(exist_ok=True)
-                flush_folder(self._folder)
-            # The temporary lies one folder up, in the same file system, so that the rename is atomic.
-            temporary.replace(place)
-            self._total_bytes = total_bytes
-        flush_folder(place.parent)
+        ...
 
 
-@contextmanager
-def saying_when_full() -> Generator[None]:
-    """Say of a disk without room that it is full, in words that users understand.
+def is_sha256(text: str) -> bool:
+    """Return whether a text can be the hash of a file: nothing else ever becomes part of a path."""
+    return _SHA256.fullmatch(text) is not None
+
+
+def blob_name(sha256: str, suffix: str) -> str:
+    """Return the name of a file below its store's folder."""
+    return f"{sha256[:2]}/{sha256}{suffix}"
+
+
+def refuse_beyond(total_bytes: int, max_total_bytes: int | None) -> None:
+    """Refuse what would make a store larger than it may be.
 
     Raises:
-        StorageFullError: in place of the error with which the system says so.
+        StorageFullError: if it would.
     """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise StorageFullError(
-                "The disk of the studio's server is full, so this could not be saved. What was saved before is "
-                "there. Whoever runs it can make room."
-            ) from error
-        raise
+    if max_total_bytes is not None and total_bytes > max_total_bytes:
+        raise StorageFullError(
+            f"The studio's storage is full ({max_total_bytes / 1e6:.0f} MB), so this could not be saved. "
+            "Whoever runs it can make room."
+        )
 
 
-def flush_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def not_stored(state: BlobState) -> AudioNotFoundError:
+    """Return the error for a file that is missing or damaged."""
+    if state is BlobState.DAMAGED:
+        return AudioNotFoundError("The file of this audio is damaged on the server.")
+    return AudioNotFoundError("This audio is not stored here (any more).")

@@ -1,4 +1,4 @@
-"""What is wrong with a data folder, and what to do about it."""
+"""What is wrong with a studio's data, and what to do about it."""
 
 import shutil
 import sqlite3
@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from sessions.blobs import BlobState, BlobStore
-from sessions.database import read_only
+from sessions.database import Database
+from sessions.home import DATABASE_NAME, DataHome
 from sessions.maintenance_store import ORPHAN_GRACE_S
 from sessions.models import NodeRow, TurnRow, VariationRow
 
@@ -42,31 +42,26 @@ class Finding:
     advice: str
 
 
-def check_database(engine: Engine) -> Iterator[Finding]:
+def check_database(database: Database) -> Iterator[Finding]:
     """Look at the database alone."""
     try:
-        with read_only(engine).connect() as connection:
-            damage = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
-            orphans = len(connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall())
+        with database.reader.connect() as connection:
+            damage = database.damage(connection)
+            num_broken = database.num_broken_references(connection)
     except DBAPIError as error:
-        damage, orphans = [str(error.orig)], 0
-    if damage != ["ok"]:
-        yield Finding(
-            Severity.BROKEN,
-            f"The database is damaged: {'; '.join(damage)}.",
-            "Stop the server, move sessions.sqlite and its -wal and -shm away, and run `stemgen sessions restore` with "
-            "your latest backup. `stemgen sessions export` may still bring single sessions out of the damaged one.",
-        )
-    if orphans:
-        yield Finding(
-            Severity.BROKEN,
-            f"The database has {orphans} references that lead nowhere.",
-            "Stop the server and run `stemgen sessions restore` with your latest backup.",
-        )
+        damage, num_broken = [str(error.orig)], 0
+    if damage:
+        yield _broken(f"The database is damaged: {'; '.join(damage)}.", database.repair_advice)
+    if num_broken:
+        yield _broken(f"The database has {num_broken} references that lead nowhere.", database.repair_advice)
 
 
-def check_sounds(engine: Engine, blobs: BlobStore) -> Iterator[Finding]:
-    """Hold every sound that a row names against its hash."""
+def check_sounds(database: Database, blobs: BlobStore) -> Iterator[Finding]:
+    """Hold every sound that a row names against its hash, where it lies.
+
+    Raises:
+        PlaceError: if the address where the sounds lie can't be read.
+    """
     nodes = select(NodeRow.audio_sha256, NodeRow.session_id).where(NodeRow.audio_sha256.is_not(None))
     variations = (
         select(VariationRow.audio_sha256, TurnRow.session_id)
@@ -74,14 +69,13 @@ def check_sounds(engine: Engine, blobs: BlobStore) -> Iterator[Finding]:
         .where(VariationRow.audio_sha256.is_not(None))
     )
     owners: dict[str, str] = {}
-    with read_only(engine).connect() as connection:
+    with database.reader.connect() as connection:
         for query in (nodes, variations):
             owners |= {str(sha256): str(session_id) for sha256, session_id in connection.execute(query)}
     for sha256, session_id in sorted(owners.items()):
-        state = blobs.state(sha256)
+        state = blobs.verify(sha256)
         if state is not BlobState.PRESENT:
-            yield Finding(
-                Severity.BROKEN,
+            yield _broken(
                 f"The sound {sha256[:12]} of session {session_id[:12]} is {state.value}.",
                 "Copy audio/ from a backup over this one, or run `stemgen sessions check --regenerate`, which makes "
                 "takes again and puts those back that come out the same.",
@@ -89,34 +83,39 @@ def check_sounds(engine: Engine, blobs: BlobStore) -> Iterator[Finding]:
     now_s = time.time()
     old = [e for e in blobs.entries() if e.sha256 not in owners and now_s - e.modified_s > ORPHAN_GRACE_S]
     if old:
-        yield Finding(
-            Severity.NOTE,
+        yield _note(
             f"{len(old)} files that nothing uses take {sum(e.num_bytes for e in old) / 1e6:.1f} MB.",
             "The server sweeps them when it starts and every few hours; `stemgen sessions gc` does it now.",
         )
 
 
-def check_surroundings(data_folder: Path, database_name: str) -> Iterator[Finding]:
-    """Look at the disk and at SQLite itself."""
-    free_bytes = shutil.disk_usage(data_folder).free
+def check_surroundings(home: DataHome) -> Iterator[Finding]:
+    """Look at the disk, and at SQLite itself where it is used."""
+    free_bytes = shutil.disk_usage(home.folder).free
     if free_bytes < _LITTLE_BYTES:
-        yield Finding(
-            Severity.NOTE, f"The disk has only {free_bytes / 1e6:.0f} MB left.", "Make room before it is full."
-        )
-    wal = data_folder / f"{database_name}-wal"
+        yield _note(f"The disk has only {free_bytes / 1e6:.0f} MB left.", "Make room before it is full.")
+    if home.database_url:
+        return
+    wal = home.folder / f"{DATABASE_NAME}-wal"
     if wal.is_file() and wal.stat().st_size > _MANY_BYTES:
-        yield Finding(
-            Severity.NOTE,
+        yield _note(
             f"The write-ahead log has {wal.stat().st_size / 1e6:.0f} MB.",
             "Restart the server; if it grows again, report it.",
         )
     if has_wal_reset_fault(sqlite3.sqlite_version_info):
-        yield Finding(
-            Severity.NOTE,
+        yield _note(
             f"SQLite {sqlite3.sqlite_version} can damage a database that two connections write to.",
             "The studio keeps to one connection, so this is harmless, as long as no other program writes to "
-            f"{database_name}. Newer than 3.51.2 is better.",
+            f"{DATABASE_NAME}. Newer than 3.51.2 is better.",
         )
+
+
+def _broken(what: str, advice: str) -> Finding:
+    return Finding(Severity.BROKEN, what, advice)
+
+
+def _note(what: str, advice: str) -> Finding:
+    return Finding(Severity.NOTE, what, advice)
 
 
 def has_wal_reset_fault(version: tuple[int, int, int]) -> bool:

@@ -170,4 +170,6 @@ def tidy_comment(comment: str) -> str:
 
 
 def _one_line(text: str, max_length: int) -> str:
-    return " ".join(text.split())[:max_length].rstrip()
+    # What no database takes, NUL and halves of characters, is left out.
+    storable = text.replace("\0", "").encode("utf-8", "ignore").decode()
+    return " ".join(storable.split())[:max_length].rstrip()

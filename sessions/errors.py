@@ -11,6 +11,7 @@ SessionError
 +- InvalidActionError       the thing exists but this can't be done with it now (show to the user)
 +- StorageFullError         the disk is full, or as much is stored as may be (show to the user)
 +- ArchiveError             a session file can't be taken in (show to the user)
++- PlaceError               an address where sounds or copies lie can't be used (show to the operator)
 +- SnapshotError            a copy can't be written, read or restored (show to the operator)
 +- DataFolderBusyError      another server holds the data folder (show to the operator)
 +- DatabaseError            the database can't be opened or brought up to date (show to the operator)
@@ -59,6 +60,10 @@ class StorageFullError(SessionError):
 
 class ArchiveError(SessionError):
     """A file is no session, a damaged one, or one that means harm."""
+
+
+class PlaceError(SessionError):
+    """An address where files lie can't be understood, read or written."""
 
 
 class SnapshotError(SessionError):

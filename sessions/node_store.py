@@ -190,13 +190,7 @@ class NodeMethods(Transactions):
             InvalidActionError: if the node is not a context, or the session is in the trash.
             ValueError: if a number is not finite.
         """
-        with self._write() as db:
-            row, session = own_node(db, owner_token, node_id)
-            touch(session, self._now_ms())
-            if row.kind != NodeKind.CONTEXT:
-                raise InvalidActionError("Only a context has a tempo and a key of its own.")
-            row.analysis = from_mapping(analysis)
-        return to_node(row)
+        return self.edit_analysis(owner_token, node_id, lambda _: analysis)
 
     def edit_analysis(
         self, owner_token: str, node_id: str, edit: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]

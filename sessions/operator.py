@@ -8,20 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sessions.archive_store import ArchiveMethods
-from sessions.blobs import BlobStore
 from sessions.conversion import to_node
-from sessions.database import open_reader
 from sessions.errors import DatabaseError, SessionNotFoundError
+from sessions.home import DataHome
 from sessions.maintenance_store import MaintenanceMethods
 from sessions.migrations.upgrade import newest_revision, present_revision
 from sessions.models import NodeRow, SessionRow, TurnRow
 from sessions.node_store import lineage_rows
 from sessions.record import Json, read_record
-from sessions.store import AUDIO_FOLDER, DATABASE_NAME, open_store
+from sessions.store import open_home
 from sessions.tree import Node, SessionInfo, Turn
 from sessions.turn_reading import turn_values
 
@@ -52,12 +51,7 @@ class SessionListing:
 
 
 class Operator(ArchiveMethods, MaintenanceMethods):
-    """All sessions of a data folder."""
-
-    def __init__(self, engine: Engine, blobs: BlobStore) -> None:
-        """Use `open_for_reading` or `open_for_writing` instead."""
-        super().__init__(engine, blobs)
-        self.engine = engine
+    """All sessions of a home; use `open_for_reading` or `open_for_writing`."""
 
     def listing(self) -> tuple[SessionListing, ...]:
         """Return every session, last changed first, the trash included."""
@@ -138,35 +132,37 @@ class Operator(ArchiveMethods, MaintenanceMethods):
 
 
 @contextmanager
-def open_for_reading(data_folder: Path) -> Generator[Operator]:
-    """Open a data folder without changing anything, also while a server uses it.
+def open_for_reading(home: DataHome) -> Generator[Operator]:
+    """Open a home without changing anything, also while a server uses it.
 
     Raises:
         DatabaseError: if it holds no sessions, or those of another version.
+        PlaceError: if the address of the sounds can't be used.
     """
-    engine = open_reader(data_folder / DATABASE_NAME)
+    database = home.open_reader()
     try:
-        present, newest = present_revision(engine), newest_revision()
+        present, newest = present_revision(database), newest_revision()
         if present != newest:
             raise DatabaseError(
-                f"The sessions at {data_folder} are of another version (shape {present}, here {newest}). "
+                f"The sessions at {database.name} are of another version (shape {present}, here {newest}). "
                 "Start this version's studio once: it backs them up and brings them up to date."
             )
-        yield Operator(engine, BlobStore(data_folder / AUDIO_FOLDER))
+        yield Operator(database, home.open_blobs())
     finally:
-        engine.dispose()
+        database.close()
 
 
 @contextmanager
-def open_for_writing(data_folder: Path) -> Generator[Operator]:
-    """Open a data folder that no server uses.
+def open_for_writing(home: DataHome) -> Generator[Operator]:
+    """Open a home that no server uses.
 
     Raises:
         DataFolderBusyError: if one does.
         DatabaseError: if the database is damaged, of another program or of a newer version.
+        PlaceError: if the address of the sounds can't be used.
     """
-    with open_store(data_folder) as store:
-        yield Operator(store.engine, store.blobs)
+    with open_home(home) as store:
+        yield Operator(store.database, store.blobs)
 
 
 def _find(db: Session, id_or_start: str) -> SessionRow:

@@ -43,8 +43,8 @@ def require_room(db: Session, blobs: BlobStore, session_id: str, sha256: str | N
     more_bytes = blobs.num_bytes(sha256) if sha256 is not None and sha256 not in hashes else 0
     if used_bytes + more_bytes > max_bytes or (sha256 is None and used_bytes == max_bytes):
         raise StorageFullError(
-            f"This session is full: it holds {used_bytes / 1e6:.1f} of {max_bytes / 1e6:.1f} MB. What is in it stays. "
-            "Begin a new session to go on."
+            f"This session is full: it holds {used_bytes / 1e6:.1f} of {max_bytes / 1e6:.1f} MB, what lies in its "
+            "trash counted. What is in it stays. Begin a new session to go on."
         )
 
 

@@ -9,16 +9,18 @@ with open_store(data_folder) as store:
     node = store.pick_variation(owner_token, turn.variations[0].id)
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine
-
 from sessions.archive_store import ArchiveMethods
 from sessions.blobs import BlobStore
-from sessions.database import open_engine
+from sessions.database import Database
 from sessions.folder_lock import FolderLock
+from sessions.home import AUDIO_FOLDER as AUDIO_FOLDER
+from sessions.home import DATABASE_NAME as DATABASE_NAME
+from sessions.home import DataHome
 from sessions.maintenance_store import MaintenanceMethods
 from sessions.migrations.upgrade import upgrade
 from sessions.node_store import NodeMethods
@@ -27,9 +29,6 @@ from sessions.session_store import SessionMethods
 from sessions.share_store import ShareMethods
 from sessions.turn_store import TurnMethods
 from sessions.work_store import WorkMethods
-
-DATABASE_NAME = "sessions.sqlite"
-AUDIO_FOLDER = "audio"
 
 
 class SessionStore(
@@ -43,23 +42,18 @@ class SessionStore(
 
     Attributes:
         blobs: the audio files; put a file there before naming it in a call.
+        database: where the rows are, for whoever maintains it.
         server_id: of this run of the server; turns remember which run they were queued by.
     """
 
-    def __init__(self, engine: Engine, blobs: BlobStore, lock: FolderLock, quotas: Quotas) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, lock: FolderLock, quotas: Quotas) -> None:
         """Use `open_store` instead."""
-        super().__init__(engine, blobs, quotas)
-        self._engine = engine
+        super().__init__(database, blobs, quotas)
         self._folder_lock = lock
-
-    @property
-    def engine(self) -> Engine:
-        """The database, for whoever maintains it."""
-        return self._engine
 
     def close(self) -> None:
         """Close the database and let another server have the data folder."""
-        self._engine.dispose()
+        self.database.close()
         self._folder_lock.release()
 
     def __enter__(self) -> Self:
@@ -72,34 +66,37 @@ class SessionStore(
 
 
 def open_store(data_folder: Path, *, quotas: Quotas | None = None) -> SessionStore:
-    """Open the store of a data folder, made if it is not there, and bring it up to date.
+    """Open the store of a data folder that holds everything; see `open_home`."""
+    return open_home(DataHome(data_folder), quotas=quotas)
+
+
+def open_home(home: DataHome, *, quotas: Quotas | None = None) -> SessionStore:
+    """Open the store of a home, made if it is not there, and bring it up to date.
 
     Turns that an earlier run left unfinished are marked failed with a clear word. The database is backed up into
     `backups/` before it is migrated.
 
     Args:
-        data_folder: on a local disk; holds `sessions.sqlite`, `audio/` and `backups/`.
+        home: its folder must be on a local disk, also where database and sounds lie elsewhere.
         quotas: how much may be stored; None for as much as the disk holds.
 
     Raises:
         DataFolderBusyError: if another server uses it.
-        DatabaseError: if the database is damaged, of another program, of a newer version, or on an unfit disk.
+        DatabaseError: if the database is damaged, of another program, of a newer version, on an unfit disk, or can't
+            be reached.
+        PlaceError: if the address of the sounds can't be used.
     """
-    data_folder.mkdir(parents=True, exist_ok=True)
-    lock = FolderLock(data_folder)
-    try:
-        engine = open_engine(data_folder / DATABASE_NAME)
-        try:
-            upgrade(engine, backup_folder=data_folder / "backups")
-            limits = quotas or Quotas()
-            blobs = BlobStore(data_folder / AUDIO_FOLDER, max_total_bytes=limits.total_bytes)
-            blobs.remove_leftovers()
-            store = SessionStore(engine, blobs, lock, limits)
-            store.fail_interrupted_turns()
-        except BaseException:
-            engine.dispose()
-            raise
-    except BaseException:
-        lock.release()
-        raise
+    home.folder.mkdir(parents=True, exist_ok=True)
+    limits = quotas or Quotas()
+    with ExitStack() as undoing:
+        lock = FolderLock(home.folder)
+        undoing.callback(lock.release)
+        database = home.open_database()
+        undoing.callback(database.close)
+        upgrade(database, backup_folder=home.folder / "backups")
+        blobs = home.open_blobs(max_total_bytes=limits.total_bytes)
+        blobs.remove_leftovers()
+        store = SessionStore(database, blobs, lock, limits)
+        store.fail_interrupted_turns()
+        undoing.pop_all()
     return store

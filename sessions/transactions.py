@@ -2,18 +2,16 @@
 
 import os
 import secrets
-import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from sessions.access import OPENS_TO_SHARES
 from sessions.blobs import BlobStore
-from sessions.database import read_only
+from sessions.database import Database
 from sessions.errors import AudioNotFoundError, DatabaseError, StorageFullError
 from sessions.fair_lock import FairLock
 from sessions.quotas import Quotas, require_room
@@ -25,18 +23,20 @@ PATIENCE_S = 60.0
 class Transactions:
     """Begins transactions; each public method of a subclass is exactly one."""
 
-    def __init__(self, engine: Engine, blobs: BlobStore, quotas: Quotas | None = None) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, quotas: Quotas | None = None) -> None:
+        self.database = database
         self.blobs = blobs
         self._quotas = quotas or Quotas()
         self.num_writes = 0  # tells those who copy the database whether there is anything new
         self.server_id = new_id()
         self.server_pid = os.getpid()
-        # The engine has one connection; this decides who gets it next.
+        # One transaction at a time; this decides whose is next.
         self._lock = FairLock()
-        self._writing = sessionmaker(engine, class_=Session, expire_on_commit=False)
+        self._writing = sessionmaker(database.engine, class_=Session, expire_on_commit=False)
         self._reading = sessionmaker(
-            read_only(engine), class_=Session, expire_on_commit=False, info={OPENS_TO_SHARES: True}
+            database.reader, class_=Session, expire_on_commit=False, info={OPENS_TO_SHARES: True}
         )
+        self._reading_own = sessionmaker(database.reader, class_=Session, expire_on_commit=False)
 
     @contextmanager
     def _write(self) -> Generator[Session]:
@@ -61,6 +61,16 @@ class Transactions:
             yield db
 
     @contextmanager
+    def _read_own(self) -> Generator[Session]:
+        """Begin a transaction that only reads, and that no link opens.
+
+        Raises:
+            DatabaseError: if the disk is broken, or the database stays busy.
+        """
+        with self._begin(self._reading_own, "read") as db:
+            yield db
+
+    @contextmanager
     def _begin(self, make_transaction: sessionmaker[Session], what: str) -> Generator[Session]:
         if not self._lock.acquire(PATIENCE_S):
             raise DatabaseError(f"The session could not be {what}: the database is too busy. Try again.")
@@ -68,7 +78,7 @@ class Transactions:
             with make_transaction.begin() as db:
                 yield db
         except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            if self.database.is_full(error):
                 raise StorageFullError(
                     f"The session could not be {what}: the disk of the studio's server is full. What was saved before "
                     "is there. Whoever runs it can make room."

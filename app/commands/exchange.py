@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.commands.data_folder import find_data_folder
-
 _NAME_WIDTH = 32
 
 
@@ -28,9 +26,10 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_list(parsed: argparse.Namespace) -> None:
     """Print a line per session."""
+    from app.commands.home import find_home
     from sessions.operator import open_for_reading
 
-    with open_for_reading(find_data_folder(parsed)) as operator:
+    with open_for_reading(find_home(parsed)) as operator:
         listing = operator.listing()
     print(f"{'id':12}  {'owner':6}  {'changed':16}  {'nodes':>5}  {'turns':>5}  name")
     for info in listing:
@@ -41,10 +40,11 @@ def run_list(parsed: argparse.Namespace) -> None:
 
 def run_export(parsed: argparse.Namespace) -> None:
     """Write a session file and say what is not in it."""
+    from app.commands.home import find_home
     from sessions.archive import write_archive
     from sessions.operator import open_for_reading
 
-    with open_for_reading(find_data_folder(parsed)) as operator:
+    with open_for_reading(find_home(parsed)) as operator:
         record = operator.record(operator.find(parsed.session))
         missing = write_archive(record, operator.blobs, parsed.file)
     megabytes = parsed.file.stat().st_size / 1e6
@@ -55,11 +55,12 @@ def run_export(parsed: argparse.Namespace) -> None:
 
 def run_import(parsed: argparse.Namespace) -> None:
     """Take in a session file and say what it is called here."""
+    from app.commands.home import find_home
     from app.session_files import check_audio, check_record
     from sessions.archive import ArchiveLimits, open_archive
     from sessions.operator import open_for_writing
 
-    with open_for_writing(find_data_folder(parsed)) as operator:
+    with open_for_writing(find_home(parsed)) as operator:
         heir = operator.heir(parsed.beside)
         with open_archive(
             parsed.file, limits=ArchiveLimits(), check_audio=check_audio, check_record=check_record

@@ -3,7 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from app.commands.data_folder import find_data_folder
 from app.errors import UnsoundDataError
 
 if TYPE_CHECKING:
@@ -39,47 +38,51 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_backup(parsed: argparse.Namespace) -> None:
     """Copy everything and say what came along."""
+    from app.commands.home import find_home
     from app.main import SECRET_NAME
     from sessions.operator import open_for_reading
     from sessions.snapshot import SnapshotFolder
 
-    data_folder = find_data_folder(parsed)
-    with open_for_reading(data_folder) as operator:
-        info = SnapshotFolder(parsed.target).save(operator.engine, operator.blobs, (data_folder / SECRET_NAME,))
+    home = find_home(parsed)
+    snapshots = SnapshotFolder(parsed.target)
+    with open_for_reading(home) as operator:
+        info = snapshots.save(operator.database, operator.blobs, (home.folder / SECRET_NAME,))
+    num_swept = snapshots.sweep()
     print(f"{parsed.target}  {info.database}, {info.num_sounds} sounds")
+    if num_swept:
+        print(f"{num_swept} old sounds removed that none of its copies names")
     for sha256 in info.missing:
         print(f"not in it: the sound {sha256[:12]}, whose file is missing or damaged (see `stemgen sessions check`)")
 
 
 def run_restore(parsed: argparse.Namespace) -> None:
     """Bring the latest copy into the data folder."""
+    from app.commands.home import find_home
     from sessions.snapshot import SnapshotFolder
-    from sessions.store import AUDIO_FOLDER, DATABASE_NAME
 
-    data_folder = find_data_folder(parsed)
-    snapshots = SnapshotFolder(parsed.source)
-    info = snapshots.restore(data_folder, database_name=DATABASE_NAME, audio_folder=AUDIO_FOLDER)
-    print(f"{data_folder}  {info.database}, {info.num_sounds} sounds")
+    home = find_home(parsed)
+    info = SnapshotFolder(parsed.source).restore(home)
+    print(f"{home.folder}  {info.database}, {info.num_sounds} sounds")
 
 
 def run_check(parsed: argparse.Namespace) -> None:
     """Print what was found; the exit status is 1 if anything is broken."""
+    from app.commands.home import find_home
     from sessions.check import Severity, check_database, check_sounds, check_surroundings
     from sessions.operator import open_for_reading, open_for_writing
-    from sessions.store import DATABASE_NAME
 
-    data_folder = find_data_folder(parsed)
-    with open_for_reading(data_folder) as operator:
-        findings = list(check_database(operator.engine))
+    home = find_home(parsed)
+    with open_for_reading(home) as operator:
+        findings = list(check_database(operator.database))
         if not findings:
-            findings += check_sounds(operator.engine, operator.blobs)
-            findings += check_surroundings(data_folder, DATABASE_NAME)
+            findings += check_sounds(operator.database, operator.blobs)
+            findings += check_surroundings(home)
             print(f"{len(operator.listing())} sessions, {len(operator.named_audio())} sounds")
     for finding in findings:
         print(f"{finding.severity.value}: {finding.what} {finding.advice}")
     num_broken = sum(finding.severity is Severity.BROKEN for finding in findings)
     if parsed.regenerate:
-        with open_for_writing(data_folder) as operator:
+        with open_for_writing(home) as operator:
             num_broken = _regenerate_all(operator, _load_generator(), parsed.session)
     if num_broken:
         raise UnsoundDataError(f"{num_broken} things are not as they should be")
@@ -88,9 +91,10 @@ def run_check(parsed: argparse.Namespace) -> None:
 
 def run_gc(parsed: argparse.Namespace) -> None:
     """Erase old trash if asked to, then sweep."""
+    from app.commands.home import find_home
     from sessions.operator import open_for_writing
 
-    with open_for_writing(find_data_folder(parsed)) as operator:
+    with open_for_writing(find_home(parsed)) as operator:
         if parsed.trash_days is not None:
             print(f"{operator.erase_trash(older_than_s=parsed.trash_days * _DAY_S)} sessions of the trash erased")
         num_files, num_bytes = operator.sweep_orphans()

@@ -15,8 +15,8 @@ from app.settings import Settings
 from app.upkeep import Upkeep, restore_if_empty
 from app.worker import GenerationWorker
 from sessions.errors import DatabaseError, StorageFullError
+from sessions.home import DataHome
 from sessions.snapshot import SnapshotFolder
-from sessions.store import AUDIO_FOLDER, DATABASE_NAME
 from tests.app.conftest import OpenStudio
 from tests.app.waiting import OWNER, finished, wait_for
 
@@ -38,8 +38,8 @@ def test_snapshot_is_made_while_anything_changes_and_once_more_at_the_end(
         assert last is not None
         assert studio.store.num_writes == upkeep._num_writes_copied
 
-    assert restore_if_empty(tmp_path / "new", place, DATABASE_NAME, AUDIO_FOLDER)
-    assert not restore_if_empty(tmp_path / "new", place, DATABASE_NAME, AUDIO_FOLDER)  # what is there wins
+    assert restore_if_empty(DataHome(tmp_path / "new"), place)
+    assert not restore_if_empty(DataHome(tmp_path / "new"), place)  # what is there wins
 
 
 def test_nothing_new_makes_no_new_snapshot(open_studio: OpenStudio, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_nothing_new_makes_no_new_snapshot(open_studio: OpenStudio, tmp_path: Pa
 
 
 def test_first_start_without_a_snapshot_begins_empty(tmp_path: Path) -> None:
-    assert not restore_if_empty(tmp_path / "new", SnapshotFolder(str(tmp_path / "none")), DATABASE_NAME, AUDIO_FOLDER)
+    assert not restore_if_empty(DataHome(tmp_path / "new"), SnapshotFolder(str(tmp_path / "none")))
 
 
 def test_place_that_fails_keeps_the_studio_going(
@@ -178,7 +178,7 @@ def test_server_told_to_stop_makes_a_snapshot_and_a_new_machine_begins_with_it(t
         assert server.wait(120) == 0
     secret = (tmp_path / "data" / "browser.secret").read_text()
 
-    assert restore_if_empty(tmp_path / "new", SnapshotFolder(str(tmp_path / "copies")), DATABASE_NAME, AUDIO_FOLDER)
+    assert restore_if_empty(DataHome(tmp_path / "new"), SnapshotFolder(str(tmp_path / "copies")))
 
     assert (tmp_path / "new" / "browser.secret").read_text() == secret
 

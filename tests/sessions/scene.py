@@ -1,9 +1,14 @@
 """Short ways to what most tests of the session tree begin with."""
 
+import pytest
+
 from sessions.store import SessionStore
 from sessions.tree import AudioRef, Node, Turn, TurnRequest, Variation, VariationResult
 
 OWNER = "the owner's secret"
+
+on_sqlite_only = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+"""For a test of what SQLite does, or of files and not of rows."""
 
 
 class Scene:

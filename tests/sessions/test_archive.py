@@ -16,7 +16,7 @@ from sessions.archive import ArchiveLimits, open_archive, write_archive
 from sessions.errors import ArchiveError, AudioNotFoundError, SessionNotFoundError
 from sessions.store import SessionStore, open_store
 from sessions.tree import AudioRef, Mixer, SessionInfo, WorkState
-from tests.sessions.scene import OWNER, Scene
+from tests.sessions.scene import OWNER, Scene, on_sqlite_only
 
 Record = dict[str, Any]
 
@@ -264,6 +264,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
+@on_sqlite_only
 def test_file_that_is_no_session_is_refused_in_a_sentence(store: SessionStore, tmp_path: Path, name: str) -> None:
     content, message = BAD_FILES[name]
     (tmp_path / "x.zip").write_bytes(content)
@@ -276,6 +277,7 @@ def test_file_that_is_no_session_is_refused_in_a_sentence(store: SessionStore, t
     assert not [path for path in tmp_path.parent.rglob("evil*")]
 
 
+@on_sqlite_only
 def test_file_that_is_too_large_is_refused_before_it_is_opened(store: SessionStore, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(bytes(2_000))
 
@@ -283,6 +285,7 @@ def test_file_that_is_too_large_is_refused_before_it_is_opened(store: SessionSto
         _import(store, tmp_path / "x.zip", max_file_bytes=1_000)
 
 
+@on_sqlite_only
 def test_sounds_together_may_not_burst_either(store: SessionStore, scene: Scene, tmp_path: Path) -> None:
     path = _export(store, _rich_session(scene), tmp_path / "x.zip")
 
@@ -290,6 +293,7 @@ def test_sounds_together_may_not_burst_either(store: SessionStore, scene: Scene,
         _import(store, path, max_total_bytes=20)
 
 
+@on_sqlite_only
 def test_sound_that_nothing_uses_is_refused(store: SessionStore, scene: Scene, tmp_path: Path) -> None:
     path = _forge(scene, tmp_path, lambda record: record["variations"][-3].update(audio_sha256="1" * 64))
 
@@ -317,6 +321,7 @@ def test_sound_or_record_that_the_caller_refuses_is_not_kept(store: SessionStore
 
 
 @pytest.mark.parametrize("seed", range(60))
+@on_sqlite_only
 def test_damage_anywhere_in_the_file_is_an_error_of_ours_or_harmless(
     store: SessionStore, scene: Scene, tmp_path: Path, seed: int
 ) -> None:
@@ -338,6 +343,7 @@ def test_damage_anywhere_in_the_file_is_an_error_of_ours_or_harmless(
             assert node.audio is None or store.blobs.path(node.audio.sha256).is_file()
 
 
+@on_sqlite_only
 def test_export_that_fails_leaves_no_file(
     store: SessionStore, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +365,7 @@ def test_every_reference_between_rows_is_known_to_the_record() -> None:
         assert references <= known, f"{model.__name__}: say in sessions.record where {references - known} lead"
 
 
+@on_sqlite_only
 def test_shutil_is_not_needed_to_move_it(store: SessionStore, scene: Scene, tmp_path: Path) -> None:
     path = _export(store, _rich_session(scene), tmp_path / "a b ü.zip")
     moved = shutil.copy(path, tmp_path / "elsewhere.bin")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sessions.blobs import BlobState, BlobStore
+from sessions.blobs import BlobState
 from sessions.errors import AudioNotFoundError, StorageFullError
+from sessions.local_blobs import LocalBlobs
 
 
 def _files(folder: Path) -> list[str]:
@@ -15,7 +16,7 @@ def _files(folder: Path) -> list[str]:
 
 
 def test_file_lies_under_the_hash_of_its_bytes(tmp_path: Path) -> None:
-    blobs = BlobStore(tmp_path)
+    blobs = LocalBlobs(tmp_path)
 
     sha256 = blobs.add_bytes(b"sound")
 
@@ -25,7 +26,7 @@ def test_file_lies_under_the_hash_of_its_bytes(tmp_path: Path) -> None:
 
 
 def test_same_bytes_are_stored_once_however_they_come(tmp_path: Path) -> None:
-    blobs = BlobStore(tmp_path / "audio")
+    blobs = LocalBlobs(tmp_path / "audio")
     source = tmp_path / "source"
     source.write_bytes(b"sound")
 
@@ -41,13 +42,13 @@ def test_writer_gets_a_path_with_the_suffix_at_which_nothing_is(tmp_path: Path) 
         seen.append((path.suffix, path.exists()))
         path.write_bytes(b"sound")
 
-    BlobStore(tmp_path, suffix=".wav").add(write)
+    LocalBlobs(tmp_path, suffix=".wav").add(write)
 
     assert seen == [(".wav", False)]
 
 
 def test_writer_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
-    blobs = BlobStore(tmp_path)
+    blobs = LocalBlobs(tmp_path)
 
     def write(path: Path) -> None:
         path.write_bytes(b"half")
@@ -60,10 +61,10 @@ def test_writer_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_a_crash_left_half_written_is_removed_at_the_next_start(tmp_path: Path) -> None:
-    sha256 = BlobStore(tmp_path).add_bytes(b"sound")
+    sha256 = LocalBlobs(tmp_path).add_bytes(b"sound")
     (tmp_path / ".writing-0123.flac").write_bytes(b"half")
 
-    assert BlobStore(tmp_path).remove_leftovers() == 1
+    assert LocalBlobs(tmp_path).remove_leftovers() == 1
 
     assert _files(tmp_path) == [f"{sha256[:2]}/{sha256}.flac"]
 
@@ -72,7 +73,7 @@ def test_what_a_crash_left_half_written_is_removed_at_the_next_start(tmp_path: P
     "name", ["", "../../etc/passwd", "0" * 63, "0" * 65, "A" * 64, "0" * 64, "0" * 64 + "\n", "/etc/passwd\0"]
 )
 def test_what_is_no_stored_hash_is_not_found_and_leads_nowhere(tmp_path: Path, name: str) -> None:
-    blobs = BlobStore(tmp_path)
+    blobs = LocalBlobs(tmp_path)
 
     assert not blobs.has(name)
     with pytest.raises(AudioNotFoundError, match="not stored here"):
@@ -80,7 +81,7 @@ def test_what_is_no_stored_hash_is_not_found_and_leads_nowhere(tmp_path: Path, n
 
 
 def test_missing_and_damaged_files_are_told_from_whole_ones_also_when_it_happens_later(tmp_path: Path) -> None:
-    blobs = BlobStore(tmp_path)
+    blobs = LocalBlobs(tmp_path)
     whole, cut, gone, swapped = (blobs.add_bytes(name) for name in (b"whole", b"cut short", b"gone", b"swapped"))
     places = {sha256: blobs.path(sha256) for sha256 in (whole, cut, gone, swapped)}
 
@@ -101,7 +102,7 @@ def test_missing_and_damaged_files_are_told_from_whole_ones_also_when_it_happens
 
 
 def test_store_holds_no_more_than_it_may_and_says_so(tmp_path: Path) -> None:
-    blobs = BlobStore(tmp_path, max_total_bytes=10)
+    blobs = LocalBlobs(tmp_path, max_total_bytes=10)
     sha256 = blobs.add_bytes(b"12345678")
 
     with pytest.raises(StorageFullError, match="storage is full"):
@@ -115,14 +116,14 @@ def test_store_holds_no_more_than_it_may_and_says_so(tmp_path: Path) -> None:
 
 
 def test_what_was_there_before_counts_too(tmp_path: Path) -> None:
-    BlobStore(tmp_path).add_bytes(b"12345678")
+    LocalBlobs(tmp_path).add_bytes(b"12345678")
 
     with pytest.raises(StorageFullError):
-        BlobStore(tmp_path, max_total_bytes=10).add_bytes(b"abc")
+        LocalBlobs(tmp_path, max_total_bytes=10).add_bytes(b"abc")
 
 
 def test_full_disk_is_said_in_words_and_leaves_nothing(tmp_path: Path) -> None:
-    blobs = BlobStore(tmp_path)
+    blobs = LocalBlobs(tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
     try:

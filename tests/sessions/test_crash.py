@@ -40,7 +40,7 @@ def _set_trap(store: SessionStore, point: str) -> None:
     elif point == "file stored, row not begun":
         BlobStore.add_bytes = _dying_after(BlobStore.add_bytes)
     elif point == "row written, not committed":
-        event.listen(store._engine, "commit", _die)
+        event.listen(store.database.engine, "commit", _die)
     elif point == "row committed, not answered":
         store.finish_variation = _dying_after(store.finish_variation)
 

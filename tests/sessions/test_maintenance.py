@@ -9,9 +9,11 @@ import pytest
 
 from sessions.check import Severity, check_database, check_sounds, check_surroundings, has_wal_reset_fault
 from sessions.errors import SessionNotFoundError, StorageFullError
+from sessions.home import DataHome
 from sessions.quotas import Quotas
+from sessions.sqlite_database import SqliteDatabase
 from sessions.store import DATABASE_NAME, SessionStore, open_store
-from tests.sessions.scene import OWNER, Scene
+from tests.sessions.scene import OWNER, Scene, on_sqlite_only
 
 DAY_S = 86_400.0
 
@@ -58,8 +60,7 @@ def test_old_trash_is_erased_whole_and_nothing_else(store: SessionStore, scene: 
     assert len(store.tree(OWNER, kept.session_id)) == 2
     with pytest.raises(SessionNotFoundError):
         store.session(OWNER, thrown.session_id)
-    with store.engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
+    assert list(check_database(store.database)) == []
 
 
 def test_session_takes_no_more_than_it_may_and_says_so_before_work_begins(tmp_path: Path) -> None:
@@ -84,10 +85,11 @@ def test_session_takes_no_more_than_it_may_and_says_so_before_work_begins(tmp_pa
 def test_check_of_a_sound_folder_finds_nothing(store: SessionStore, scene: Scene) -> None:
     scene.stem(scene.context())
 
-    assert list(check_database(store.engine)) == []
-    assert list(check_sounds(store.engine, store.blobs)) == []
+    assert list(check_database(store.database)) == []
+    assert list(check_sounds(store.database, store.blobs)) == []
 
 
+@on_sqlite_only
 def test_check_names_each_lost_sound_its_session_and_what_to_do(store: SessionStore, scene: Scene) -> None:
     stem = scene.stem(scene.context())
     context = store.lineage(OWNER, stem.id)[0]
@@ -98,7 +100,7 @@ def test_check_names_each_lost_sound_its_session_and_what_to_do(store: SessionSt
     store.blobs.path(stem.audio.sha256).unlink()
     store.blobs.path(context.audio.sha256).write_bytes(b"x")
 
-    findings = list(check_sounds(store.engine, store.blobs))
+    findings = list(check_sounds(store.database, store.blobs))
 
     whats = " ".join(finding.what for finding in findings)
     assert [finding.severity for finding in findings] == [Severity.BROKEN, Severity.BROKEN, Severity.NOTE]
@@ -108,6 +110,7 @@ def test_check_names_each_lost_sound_its_session_and_what_to_do(store: SessionSt
     assert all("stemgen sessions" in finding.advice for finding in findings)
 
 
+@on_sqlite_only
 def test_check_finds_broken_references(store: SessionStore, scene: Scene, tmp_path: Path) -> None:
     scene.stem(scene.context())
     connection = sqlite3.connect(tmp_path / "data" / DATABASE_NAME)
@@ -115,7 +118,7 @@ def test_check_finds_broken_references(store: SessionStore, scene: Scene, tmp_pa
     connection.commit()
     connection.close()
 
-    (finding,) = check_database(store.engine)
+    (finding,) = check_database(store.database)
 
     assert "1 references that lead nowhere" in finding.what
     assert "restore" in finding.advice
@@ -131,11 +134,9 @@ def test_check_finds_damaged_pages(tmp_path: Path) -> None:
     content[8_192:40_000] = bytes(31_808)
     path.write_bytes(content)
 
-    from sessions.database import open_reader
-
-    engine = open_reader(path)
-    findings = list(check_database(engine))
-    engine.dispose()
+    database = SqliteDatabase(path, may_write=False)
+    findings = list(check_database(database))
+    database.close()
 
     assert findings[0].severity is Severity.BROKEN
     assert "The database is damaged" in findings[0].what
@@ -160,8 +161,9 @@ def test_versions_of_sqlite_with_the_wal_reset_fault_are_known(version: tuple[in
     assert has_wal_reset_fault(version) is is_faulty
 
 
+@on_sqlite_only
 def test_check_of_the_surroundings_says_what_a_newer_sqlite_would_not_need(store: SessionStore, tmp_path: Path) -> None:
-    findings = list(check_surroundings(tmp_path / "data", DATABASE_NAME))
+    findings = list(check_surroundings(DataHome(tmp_path / "data")))
 
     assert all(finding.severity is Severity.NOTE for finding in findings)
     assert any("SQLite" in finding.what for finding in findings) is has_wal_reset_fault(sqlite3.sqlite_version_info)

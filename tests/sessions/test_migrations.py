@@ -10,11 +10,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from sessions.database import open_engine
 from sessions.errors import DatabaseError
 from sessions.migrations import upgrade as upgrade_module
 from sessions.migrations.upgrade import alembic_config, upgrade
 from sessions.models import Base
+from sessions.sqlite_database import SqliteDatabase
 from sessions.store import DATABASE_NAME, open_store
 from tests.sessions.scene import OWNER, Scene
 
@@ -46,10 +46,10 @@ def _schema(path: Path) -> list[list[str]]:
 
 def test_migrations_make_what_the_models_describe(tmp_path: Path) -> None:
     open_store(tmp_path).close()
-    engine = open_engine(tmp_path / DATABASE_NAME)
-    with engine.connect() as connection:
+    database = SqliteDatabase(tmp_path / DATABASE_NAME)
+    with database.engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
-    engine.dispose()
+    database.close()
     # Alembic doesn't look at check constraints: compare the words too.
     fresh = create_engine(f"sqlite:///{tmp_path / 'fresh.sqlite'}")
     Base.metadata.create_all(fresh)
@@ -98,7 +98,7 @@ def test_migration_keeps_every_row_and_copies_the_database_first(tmp_path: Path)
 
     with open_store(data) as store:
         after = (store.tree(OWNER, session_id), store.turns(OWNER, session_id))
-        with store._engine.connect() as connection:
+        with store.database.engine.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
             assert connection.exec_driver_sql("SELECT mood FROM session").scalar_one() == "calm"
 
@@ -163,9 +163,9 @@ def test_every_step_says_why_each_new_column_exists() -> None:
 
 
 def test_upgrade_of_an_empty_file_makes_no_backup(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / DATABASE_NAME)
+    database = SqliteDatabase(tmp_path / DATABASE_NAME)
 
-    upgrade(engine, backup_folder=tmp_path / "backups")
+    upgrade(database, backup_folder=tmp_path / "backups")
 
-    engine.dispose()
+    database.close()
     assert not (tmp_path / "backups").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sessions.errors import NotFoundError
-from sessions.store import DATABASE_NAME, SessionStore, open_store
+from sessions.store import SessionStore, open_store
 from sessions.tree import Mixer, TurnRequest, VariationResult
 from tests.sessions.scene import OWNER, Scene
 
@@ -145,9 +145,9 @@ def test_node_of_ones_other_session_cannot_be_opened_or_mixed_in(store: SessionS
 
 def test_owners_secret_is_not_in_the_database(store: SessionStore, scene: Scene, tmp_path: Path) -> None:
     scene.context()
-    store.close()
+    store.database.copy_to(tmp_path / "copy.sqlite")
 
-    assert OWNER.encode() not in (tmp_path / "data" / DATABASE_NAME).read_bytes()
+    assert OWNER.encode() not in (tmp_path / "copy.sqlite").read_bytes()
 
 
 def test_empty_secret_is_refused(store: SessionStore) -> None:

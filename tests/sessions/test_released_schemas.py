@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event
 
-from sessions.database import open_engine
+from sessions.check import check_database
+from sessions.home import DataHome
 from sessions.migrations import upgrade as upgrade_module
 from sessions.migrations.upgrade import alembic_config, newest_revision
-from sessions.store import DATABASE_NAME, open_store
+from sessions.sqlite_database import SqliteDatabase
+from sessions.store import DATABASE_NAME, open_home, open_store
+from tests.postgres_server import PostgresServer
 from tests.sessions.make_fixture import FOLDER
 from tests.sessions.scene import OWNER
 from tests.sessions.test_migrations import NEXT_STEP, _schema
@@ -64,7 +66,7 @@ def test_every_released_schema_has_a_fixture() -> None:
 
 @pytest.mark.parametrize("name", FIXTURES)
 def test_fixture_has_the_schema_that_was_released(name: str, tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "made.sqlite")
+    engine = SqliteDatabase(tmp_path / "made.sqlite").engine
     config = alembic_config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
@@ -96,23 +98,51 @@ def test_released_schema_comes_to_the_newest_with_every_row(name: str, tmp_path:
         assert _rows(copy) == before
 
 
+@pytest.mark.parametrize("name", FIXTURES)
+def test_released_schema_comes_to_the_newest_with_every_row_on_postgres_too(
+    name: str, tmp_path: Path, empty_postgres_url: str
+) -> None:
+    old = _load(name, tmp_path / "old") / DATABASE_NAME
+    before = _rows(old)
+    home = DataHome(tmp_path / "data", database_url=empty_postgres_url)
+    home.take_in(old)  # as it was, in its old shape
+
+    with open_home(home) as store:
+        store.database.copy_to(tmp_path / "after.sqlite")
+        assert list(check_database(store.database)) == []
+
+    assert _rows(tmp_path / "after.sqlite", before) == before
+    for copy in (home.folder / "backups").iterdir() if name != newest_revision() else ():
+        assert _rows(copy) == before
+
+
 # ---- killed on the way ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def longer_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """Return migrations with one more step, which rebuilds a table that others refer to."""
-    scripts = tmp_path / "migrations"
+def _lengthen(folder: Path, monkeypatch: pytest.MonkeyPatch, recreate: str) -> None:
+    """Add a step to the migrations that changes a table which others refer to."""
+    scripts = folder / "migrations"
     shutil.copytree(Path(upgrade_module.__file__).parent, scripts)
-    step = NEXT_STEP.format(previous=newest_revision(), more="")
+    step = NEXT_STEP.format(previous=newest_revision(), more="").replace('"always"', f'"{recreate}"')
     (scripts / "versions" / "9999_later.py").write_text(step)
     config = alembic_config()
     config.set_main_option("script_location", str(scripts))
     monkeypatch.setattr(upgrade_module, "alembic_config", lambda: config)
-    return config
 
 
-def _open_and_die_at(data: Path, statement: int) -> int:
+@pytest.fixture
+def longer_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add a step that rebuilds a table, as many on SQLite must."""
+    _lengthen(tmp_path, monkeypatch, "always")
+
+
+@pytest.fixture
+def longer_way_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add a step that alters a table in place, as Postgres does."""
+    _lengthen(tmp_path, monkeypatch, "auto")
+
+
+def _open_and_die_at(home: DataHome, statement: int) -> int:
     """Open the store in a process that kills itself at its n-th statement; return how it ended."""
     pid = os.fork()
     if pid == 0:
@@ -127,7 +157,7 @@ def _open_and_die_at(data: Path, statement: int) -> int:
         event.listen(Engine, "before_cursor_execute", watch)
         event.listen(Engine, "commit", watch)
         try:
-            open_store(data)
+            open_home(home)
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -140,7 +170,7 @@ def _kill_at(statements: range, tmp_path: Path) -> int:
         data = _load(FIXTURES[0], tmp_path / f"data-{statement}")
         before = _rows(data / DATABASE_NAME)
 
-        num_killed += _open_and_die_at(data, statement) == -signal.SIGKILL
+        num_killed += _open_and_die_at(DataHome(data), statement) == -signal.SIGKILL
 
         _assert_sound(data / DATABASE_NAME)
         assert _rows(data / DATABASE_NAME, before) == before
@@ -157,6 +187,26 @@ def _kill_at(statements: range, tmp_path: Path) -> int:
 @pytest.mark.usefixtures("longer_way")
 def test_migration_killed_on_the_way_loses_nothing(tmp_path: Path) -> None:
     assert _kill_at(range(8, 29, 10), tmp_path) == 3
+
+
+@pytest.mark.usefixtures("longer_way_in_place")
+def test_migration_killed_on_the_way_loses_nothing_on_postgres_either(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    old = _load(FIXTURES[0], tmp_path / "old") / DATABASE_NAME
+    before = _rows(old)
+    num_killed = 0
+    for statement in (12, 40, 60):
+        with postgres_server.database(is_empty=True) as url:
+            home = DataHome(tmp_path / f"data-{statement}", database_url=url)
+            home.take_in(old)
+
+            num_killed += _open_and_die_at(home, statement) == -signal.SIGKILL
+
+            with open_home(home) as store:
+                store.database.copy_to(tmp_path / f"after-{statement}.sqlite")
+        assert _rows(tmp_path / f"after-{statement}.sqlite", before) == before
+    assert num_killed == 3
 
 
 @pytest.mark.torture

@@ -9,16 +9,17 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from sessions.blobs import BlobStore
 from sessions.errors import DataFolderBusyError, SnapshotError
+from sessions.home import DataHome
+from sessions.local_blobs import LocalBlobs
 from sessions.snapshot import SnapshotFolder
 from sessions.store import AUDIO_FOLDER, DATABASE_NAME, SessionStore, open_store
 from sessions.tree import Node, SessionInfo, Turn
-from tests.sessions.scene import OWNER, Scene
+from tests.sessions.scene import OWNER, Scene, on_sqlite_only
 
 
 def _restore(place: SnapshotFolder, folder: Path) -> None:
-    place.restore(folder, database_name=DATABASE_NAME, audio_folder=AUDIO_FOLDER)
+    place.restore(DataHome(folder))
 
 
 def _everything(store: SessionStore) -> list[tuple[SessionInfo, tuple[Node, ...], tuple[Turn, ...]]]:
@@ -37,7 +38,7 @@ def test_copy_brought_back_is_what_was_copied(store: SessionStore, scene: Scene,
     (tmp_path / "browser.secret").write_text("secret")
     before = _everything(store)
 
-    info = SnapshotFolder(address).save(store.engine, store.blobs, (tmp_path / "browser.secret", tmp_path / "none"))
+    info = SnapshotFolder(address).save(store.database, store.blobs, (tmp_path / "browser.secret", tmp_path / "none"))
     store.rename_session(OWNER, stem.session_id, "later")
     _restore(SnapshotFolder(address), tmp_path / "new")
 
@@ -57,15 +58,15 @@ def test_each_copy_takes_only_new_sounds_along_and_the_last_one_counts(
 ) -> None:
     place = SnapshotFolder(str(tmp_path / "copies"))
     context = scene.context()
-    place.save(store.engine, store.blobs)
+    place.save(store.database, store.blobs)
     (first,) = (tmp_path / "copies" / "audio").rglob("*.flac")
     written = first.stat().st_mtime_ns
     for number in range(7):
         store.rename_node(OWNER, context.id, f"name {number}")
-        place.save(store.engine, store.blobs)
+        place.save(store.database, store.blobs)
 
     assert first.stat().st_mtime_ns == written
-    assert len(list((tmp_path / "copies" / "databases").iterdir())) == 5
+    assert len(list((tmp_path / "copies" / "databases").glob("*.sqlite"))) == 5
     _restore(SnapshotFolder(str(tmp_path / "copies")), tmp_path / "new")
     with open_store(tmp_path / "new") as restored:
         assert restored.node(OWNER, context.id).name == "name 6"
@@ -77,23 +78,25 @@ def test_missing_sound_is_named_and_keeps_nothing_else_back(store: SessionStore,
     store.blobs.path(stem.audio.sha256).unlink()
     place = SnapshotFolder(str(tmp_path / "copies"))
 
-    assert place.save(store.engine, store.blobs).missing == (stem.audio.sha256,)
+    assert place.save(store.database, store.blobs).missing == (stem.audio.sha256,)
 
     _restore(place, tmp_path / "new")
     with open_store(tmp_path / "new") as restored:
         assert len(restored.tree(OWNER, stem.session_id)) == 2
 
 
-def test_folder_with_sessions_is_never_overwritten(store: SessionStore, scene: Scene, tmp_path: Path) -> None:
+def test_home_with_sessions_is_never_overwritten(
+    store: SessionStore, scene: Scene, home: DataHome, tmp_path: Path
+) -> None:
     scene.context()
     place = SnapshotFolder(str(tmp_path / "copies"))
-    place.save(store.engine, store.blobs)
+    place.save(store.database, store.blobs)
 
     with pytest.raises(DataFolderBusyError):
-        _restore(place, tmp_path / "data")
+        place.restore(home)
     store.close()
     with pytest.raises(SnapshotError, match=r"There are sessions at .* already"):
-        _restore(place, tmp_path / "data")
+        place.restore(home)
 
 
 @pytest.mark.parametrize(
@@ -102,17 +105,18 @@ def test_folder_with_sessions_is_never_overwritten(store: SessionStore, scene: S
         (lambda copies: (copies / "latest.json").unlink(), "There is no snapshot at"),
         (lambda copies: (copies / "latest.json").write_text("{}"), "is no snapshot of StemGen"),
         (lambda copies: (copies / "latest.json").write_text("[1"), "is no snapshot of StemGen"),
-        (lambda copies: next((copies / "databases").iterdir()).write_bytes(b"x"), "its database has changed"),
-        (lambda copies: next((copies / "databases").iterdir()).unlink(), "can't be read"),
+        (lambda copies: next((copies / "databases").glob("*.sqlite")).write_bytes(b"x"), "its database has changed"),
+        (lambda copies: next((copies / "databases").glob("*.sqlite")).unlink(), "can't be read"),
         (lambda copies: next((copies / "audio").rglob("*.flac")).write_bytes(b"x"), "is damaged: the sound"),
         (lambda copies: next((copies / "audio").rglob("*.flac")).unlink(), "can't be read"),
     ],
 )
+@on_sqlite_only
 def test_damaged_copy_is_refused_and_the_folder_stays_without_sessions(
     store: SessionStore, scene: Scene, tmp_path: Path, damage: object, message: str
 ) -> None:
     scene.context()
-    SnapshotFolder(str(tmp_path / "copies")).save(store.engine, store.blobs)
+    SnapshotFolder(str(tmp_path / "copies")).save(store.database, store.blobs)
     damage(tmp_path / "copies")  # type: ignore[operator]
 
     with pytest.raises(SnapshotError, match=message):
@@ -121,10 +125,11 @@ def test_damaged_copy_is_refused_and_the_folder_stays_without_sessions(
     assert not (tmp_path / "new" / DATABASE_NAME).exists()
 
 
+@on_sqlite_only
 def test_snapshot_that_names_paths_is_refused(store: SessionStore, scene: Scene, tmp_path: Path) -> None:
     scene.context()
     place = SnapshotFolder(str(tmp_path / "copies"))
-    place.save(store.engine, store.blobs)
+    place.save(store.database, store.blobs)
     latest = tmp_path / "copies" / "latest.json"
     latest.write_text(json.dumps(json.loads(latest.read_text()) | {"files": ["../../evil"]}))
 
@@ -132,12 +137,13 @@ def test_snapshot_that_names_paths_is_refused(store: SessionStore, scene: Scene,
         _restore(place, tmp_path / "new")
 
 
+@on_sqlite_only
 def test_restoring_that_was_cut_short_is_begun_again(
     store: SessionStore, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stem = scene.stem(scene.context())
     place = SnapshotFolder(str(tmp_path / "copies"))
-    place.save(store.engine, store.blobs)
+    place.save(store.database, store.blobs)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -150,16 +156,17 @@ def test_restoring_that_was_cut_short_is_begun_again(
         assert restored.node(OWNER, stem.id) == stem
 
 
+@on_sqlite_only
 def test_place_that_cannot_be_written_is_said_in_words(store: SessionStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(SnapshotError, match="could not be written to"):
-        SnapshotFolder(str(tmp_path / "file" / "copies")).save(store.engine, store.blobs)
+        SnapshotFolder(str(tmp_path / "file" / "copies")).save(store.database, store.blobs)
 
 
 @pytest.mark.parametrize("address", ["nosuchthing://x/y", "zip://x::nosuchthing://y"])
 def test_address_that_nobody_knows_is_said_in_words(address: str) -> None:
-    with pytest.raises(SnapshotError, match="Snapshots can't go to"):
+    with pytest.raises(SnapshotError, match="Snapshots can't go there"):
         SnapshotFolder(address)
 
 
@@ -184,7 +191,7 @@ def _copy_and_compare_while_writing(folder: Path, num_rounds: int) -> None:
         try:
             place = SnapshotFolder(str(folder / "copies"))
             for number in range(num_rounds):
-                info = place.save(store.engine, store.blobs)
+                info = place.save(store.database, store.blobs)
                 target = folder / f"restored-{number}"
                 _restore(place, target)
                 copied = (folder / "copies" / info.database).read_bytes()
@@ -198,7 +205,7 @@ def _copy_and_compare_while_writing(folder: Path, num_rounds: int) -> None:
 
 
 def _assert_whole(folder: Path) -> None:
-    blobs = BlobStore(folder / AUDIO_FOLDER)
+    blobs = LocalBlobs(folder / AUDIO_FOLDER)
     connection = sqlite3.connect(folder / DATABASE_NAME)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from sessions.home import DataHome
 from sessions.snapshot import SnapshotFolder
-from sessions.store import AUDIO_FOLDER, DATABASE_NAME, SessionStore, open_store
+from sessions.store import SessionStore, open_store
 from tests.sessions.scene import OWNER, Scene
 
 pytestmark = [
@@ -41,13 +42,11 @@ def test_copies_go_to_object_storage_and_come_back(store: SessionStore, scene: S
     place = SnapshotFolder("s3://bucket/stemgen")
     for number in range(7):
         store.rename_node(OWNER, stem.id, f"name {number}")
-        assert place.save(store.engine, store.blobs).missing == ()
+        assert place.save(store.database, store.blobs).missing == ()
     nodes = store.tree(OWNER, stem.session_id)
 
     type(s3).clear_instance_cache()
-    SnapshotFolder("s3://bucket/stemgen").restore(
-        tmp_path / "new", database_name=DATABASE_NAME, audio_folder=AUDIO_FOLDER
-    )
+    SnapshotFolder("s3://bucket/stemgen").restore(DataHome(tmp_path / "new"))
 
     s3.invalidate_cache()
     assert len(s3.ls("bucket/stemgen/databases")) == 5

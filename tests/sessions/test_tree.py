@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, insert
 
-from sessions.database import open_engine
 from sessions.errors import AudioNotFoundError, InvalidActionError
 from sessions.models import NodeRow
+from sessions.sqlite_database import SqliteDatabase
 from sessions.store import SessionStore, open_store
 from sessions.tree import AudioRef, Mixer, NodeKind, children_of, mix_nodes
 from tests.sessions.scene import OWNER, Scene
@@ -52,14 +52,14 @@ def test_lineage_of_a_node_2000_deep_is_quick_and_one_query(tmp_path: Path) -> N
         session = store.create_session(OWNER)
         root = store.add_context(OWNER, session.id, AudioRef(store.blobs.add_bytes(b"x"), 44_100, 100, 1))
     rows = [_deep_row(session.id, depth, root.id) for depth in range(2_000)]
-    engine = open_engine(tmp_path / "sessions.sqlite")
+    engine = SqliteDatabase(tmp_path / "sessions.sqlite").engine
     with engine.begin() as connection:
         connection.execute(insert(NodeRow), rows)
     engine.dispose()
 
     with open_store(tmp_path) as store:
         statements: list[str] = []
-        event.listen(store._engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        event.listen(store.database.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
         began = time.perf_counter()
         lineage = store.lineage(OWNER, f"{1_999:032x}")
         seconds = time.perf_counter() - began

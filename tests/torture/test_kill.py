@@ -15,8 +15,9 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 from sessions.archive import ArchiveLimits, open_archive, write_archive
+from sessions.home import DataHome
 from sessions.snapshot import SnapshotFolder
-from sessions.store import AUDIO_FOLDER, DATABASE_NAME, SessionStore, open_store
+from sessions.store import DATABASE_NAME, SessionStore, open_store
 from tests.app.fakes import write_clip
 from tests.sessions.scene import OWNER as SCENE_OWNER
 from tests.sessions.scene import Scene
@@ -92,7 +93,7 @@ def _make_template(folder: Path) -> None:
         for number in range(4):
             store.blobs.add_bytes(f"orphan {number}".encode())
         write_archive(store.session_record(SCENE_OWNER, stem.session_id), store.blobs, folder / "session.zip")
-        SnapshotFolder(str(folder / "copies")).save(store.engine, store.blobs)
+        SnapshotFolder(str(folder / "copies")).save(store.database, store.blobs)
 
 
 def _finish(store: SessionStore, _: Path) -> None:
@@ -115,7 +116,7 @@ def _bring(store: SessionStore, folder: Path) -> None:
 
 def _restore(folder: Path) -> None:
     place = SnapshotFolder(str(folder / "copies"))
-    place.restore(folder / "new", database_name=DATABASE_NAME, audio_folder=AUDIO_FOLDER)
+    place.restore(DataHome(folder / "new"))
 
 
 OPERATIONS: dict[str, Callable[[SessionStore, Path], object]] = {
@@ -129,7 +130,7 @@ OPERATIONS: dict[str, Callable[[SessionStore, Path], object]] = {
     "import": _bring,
     "sweep": lambda store, _: store.sweep_orphans(grace_s=-1),
     "erase the trash": lambda store, _: store.erase_trash(older_than_s=-60),
-    "snapshot": lambda store, folder: SnapshotFolder(str(folder / "copies")).save(store.engine, store.blobs),
+    "snapshot": lambda store, folder: SnapshotFolder(str(folder / "copies")).save(store.database, store.blobs),
 }
 
 
@@ -182,7 +183,7 @@ def _look_at(folder: Path, operation: str) -> None:
         assert {entry.sha256 for entry in store.blobs.entries()} == store.named_audio()
         assert store.rename_session(SCENE_OWNER, first.id, "goes on").name == "goes on"
     latest = SnapshotFolder(str(folder / "copies"))
-    latest.restore(folder / "from-snapshot", database_name=DATABASE_NAME, audio_folder=AUDIO_FOLDER)
+    latest.restore(DataHome(folder / "from-snapshot"))
     with open_store(folder / "from-snapshot") as store:
         assert_sound(store)
 

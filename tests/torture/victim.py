@@ -159,6 +159,6 @@ def assert_nothing_lost(folder: Path) -> tuple[int, int]:
 
 def assert_sound(store: SessionStore) -> None:
     """Integrity and references are whole, and every row's file is there and is what it was."""
-    assert list(check_database(store.engine)) == []
-    broken = [finding.what for finding in check_sounds(store.engine, store.blobs) if finding.severity == "broken"]
+    assert list(check_database(store.database)) == []
+    broken = [finding.what for finding in check_sounds(store.database, store.blobs) if finding.severity == "broken"]
     assert broken == []
