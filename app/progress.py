@@ -60,5 +60,5 @@ def expected_rest_s(elapsed_s: float, fraction: float, expected_s: float | None)
 
 
 def work_units(request: GenerationRequest, context_s: float) -> float:
-    """Return a variation's work: decoding steps times seconds of audio, which the time grows with."""
-    return max(1.0, context_s) * sum(request.settings.num_steps)
+    """Return a variation's work: decoding steps of all candidates times seconds of audio, which the time grows with."""
+    return max(1.0, context_s) * sum(request.settings.num_steps) * request.settings.num_candidates

@@ -312,7 +312,8 @@ class GenerationWorker:
         return VariationResult(
             audio=self._keep(result.stem),
             seconds_spent=result.seconds_spent,
-            fit=asdict(result.fit) | {"listening_score": result.listening_score},
+            fit=asdict(result.fit)
+            | {"listening_score": result.listening_score, "chosen_candidates": list(result.chosen_candidates)},
             notes=None if notes is None else [(n.start_s, n.pitch, n.duration_s, n.velocity) for n in notes],
         )
 

@@ -2,7 +2,8 @@
 
     .venv/bin/python -m benchmarks.preset_choice CORPUS [--bundle BUNDLE] [--batches 3]
 
-The pieces are the corpus's held-out ones, with their held-out font; presets were chosen with this table.
+The pieces are the corpus's held-out ones, with their held-out font; presets were chosen with this table. Lines with
+candidates weigh choosing against more steps: what chooses is the listening score, which is among none of the columns.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import torch
 
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH, load_bundle
 from stemgen_core.corpus.storage import Corpus
+from stemgen_core.model.precision import computes_bfloat16, halve_blocks
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.training.examples import ExampleBatch
 from stemgen_core.training.families import ScoreFamily
@@ -38,6 +40,13 @@ CANDIDATES = {
     "causal bias 0.5": replace(BASE, causal_bias=0.5),
     "causal bias 2": replace(BASE, causal_bias=2.0),
     "32 steps": replace(BASE, num_steps=(32, 16, 8)),
+    "64 steps": replace(BASE, num_steps=(64, 32, 16)),
+    "2 candidates": replace(BASE, num_candidates=2),
+    "3 candidates": replace(BASE, num_candidates=3),
+    "4 candidates": replace(BASE, num_candidates=4),
+    "fast, 2 candidates": replace(PRESETS["fast"], num_candidates=2),
+    "fast, 4 candidates": replace(PRESETS["fast"], num_candidates=4),
+    "fast, 8 candidates": replace(PRESETS["fast"], num_candidates=8),
     "all levels guided": replace(BASE, num_guided_levels=99),
 }
 
@@ -56,15 +65,20 @@ def main() -> None:
     window = bundle.manifest.window_frames
     source = ScoreFamily().batches(pieces, batch_size=16, window_frames=window, seed=SEED, is_rough=False)
     batches = [_only_instruments(source[index]) for index in range(parsed.batches)]
-    print(f"{'settings':20} chords (chance)  onsets (chance)  notes per true note  seconds per stem")
+    if computes_bfloat16():  # as the generator does
+        halve_blocks(bundle.model)
+    print(
+        f"{'settings':20} chords (chance)  onsets (chance)  notes per true note  silent  seconds per stem (processor)"
+    )
     for name in parsed.only or CANDIDATES:
-        started = time.monotonic()
+        started, cpu_started = time.monotonic(), time.process_time()
         score = score_listening(bundle.model, pieces, batches, CANDIDATES[name])
-        seconds = (time.monotonic() - started) / (16 * len(batches))
+        stems = 16 * len(batches)
+        seconds, cpu = (time.monotonic() - started) / stems, (time.process_time() - cpu_started) / stems
         print(
             f"{name:20} {score.chord_share:.3f} ({score.other_chord_share:.3f})"
             f"   {score.onset_hits:.3f} ({score.other_onset_hits:.3f})"
-            f"   {score.note_rate_ratio:.2f}   {seconds:.2f}",
+            f"   {score.note_rate_ratio:.2f}   {score.silent_share:.3f}   {seconds:.2f} ({cpu:.2f})",
             flush=True,
         )
 

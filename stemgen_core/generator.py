@@ -14,8 +14,10 @@ from stemgen_core.codec.families import open_codecs
 from stemgen_core.codec.protocol import ContextCodec, DecodedStem, TargetCodec
 from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidRequestError
 from stemgen_core.instruments import STEM_CATEGORIES, Instrument, find_instrument
+from stemgen_core.model.precision import computes_bfloat16, halve_blocks
 from stemgen_core.revision import Revision
-from stemgen_core.sampling.decode import DecodingProgress, decode_codes
+from stemgen_core.sampling.candidates import candidate_rngs, decode_best
+from stemgen_core.sampling.decode import DecodingProgress
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sampling.windows import plan_windows
@@ -61,6 +63,7 @@ class GenerationResult:
         fit: how it was measured to fit the context.
         listening_score: how much better the model can explain the stem with its context than without, nats per frame
             that it plays in; above 0 it follows. For ordering variations of one instrument.
+        chosen_candidates: per window of the context, in order, which of its candidates was kept, counted from 0.
     """
 
     stem: Waveform
@@ -69,6 +72,7 @@ class GenerationResult:
     seconds_spent: float
     fit: FitReport
     listening_score: float | None = None
+    chosen_candidates: tuple[int, ...] = ()
 
 
 class StemGenerator:
@@ -94,6 +98,8 @@ class StemGenerator:
     def load(cls, bundle_path: Path) -> "StemGenerator":
         """Load a bundle with the codecs that it was trained on.
 
+        Processors that multiply in bfloat16 do so (docs/decisions/0070-bfloat16-at-load.md).
+
         Raises:
             CheckpointError: if a file is missing, changed, or of a family, codec or instrument that this version
                 doesn't have.
@@ -104,6 +110,8 @@ class StemGenerator:
         for trained_on, opened in ((config.spec, target_codec.spec), (config.context_codec, context_codec.name)):
             if trained_on != opened:
                 raise CheckpointError(f"The model at {bundle_path} was trained on {trained_on}, not on {opened}.")
+        if computes_bfloat16():
+            halve_blocks(bundle.model)
         try:
             return cls(bundle, target_codec, context_codec)
         except InvalidRequestError as error:
@@ -157,7 +165,7 @@ class StemGenerator:
         progress = DecodingProgress(0, report_progress, should_stop)
         heard = self._hear(stretch.audio)
         conditions = self._conditions(request, instrument)
-        codes = self._generate_codes(
+        codes, chosen = self._generate_codes(
             heard, self._known_codes(stretch, heard.shape[-1], instrument, request), conditions, request, progress
         )
         decoded = self._play(stretch, codes, instrument, request)
@@ -168,6 +176,7 @@ class StemGenerator:
             seconds_spent=time.monotonic() - started,
             fit=measure_fit(context, decoded.waveform),
             listening_score=self._listening_score(heard, codes, conditions, instrument),
+            chosen_candidates=chosen,
         )
 
     def score_stem(self, context: Waveform, stem: DecodedStem, instrument_name: str) -> float:
@@ -251,8 +260,12 @@ class StemGenerator:
         conditions: Mapping[str, torch.Tensor],
         request: GenerationRequest,
         progress: DecodingProgress,
-    ) -> torch.Tensor:
-        """Return int64 [1, K, T] for the whole context, window by window, each continuing the last."""
+    ) -> tuple[torch.Tensor, tuple[int, ...]]:
+        """Make the whole context's codes, window by window, each continuing the best candidate of the last.
+
+        Returns:
+            int64 [1, K, T], and which candidate was kept of each window.
+        """
         rules = self._target_codec.rules(find_instrument(request.instrument))
         hidden = (codes == self._target_codec.spec.mask_token_id).any(1)[0]  # [T]
         windows = [
@@ -261,19 +274,22 @@ class StemGenerator:
             if hidden[start:end].any()
         ]
         progress.num_steps = len(windows) * sum(request.settings.steps_at(index) for index in range(len(rules)))
-        rng = torch.Generator().manual_seed(request.seed)
+        rngs = candidate_rngs(request.seed, request.settings.num_candidates)
+        chosen = []
         for start, end in windows:
-            codes[..., start:end] = decode_codes(
+            best = decode_best(
                 self._bundle.model,
                 heard[..., start:end],
                 codes[..., start:end],
                 conditions,
                 rules=rules,
                 settings=request.settings,
-                rngs=[rng],
+                rngs=rngs,
                 progress=progress,
             )
-        return codes
+            codes[..., start:end] = best.codes
+            chosen.append(best.candidate)
+        return codes, tuple(chosen)
 
     def _play(
         self, stretch: "_Stretch", codes: torch.Tensor, instrument: Instrument, request: GenerationRequest

@@ -91,7 +91,11 @@ def _keep(result: GenerationResult, folder: Path, name: str) -> dict[str, Any]:
 
 
 def _fit(result: GenerationResult) -> dict[str, Any]:
-    return {**result.fit.to_json(), "listening_score": result.listening_score}
+    return {
+        **result.fit.to_json(),
+        "listening_score": result.listening_score,
+        "chosen_candidates": list(result.chosen_candidates),
+    }
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         "evaluate",
         help="measure how well a model listens",
         description="Measure how well a model listens. Writes one .json per experiment and tables.md; experiments that"
-        " ran before with the same model stay on the page, so each can be rerun alone.",
+        " ran before with the same model, corpus and settings stay on the page, so each can be rerun alone.",
     )
     parser.add_argument("corpus", type=Path, metavar="FOLDER", help="as `stemgen synthesize` makes it")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for results and classifiers")
@@ -43,9 +43,9 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Run the experiments, write the tables and print them."""
-    from stemgen_core.checkpoint import read_manifest
     from stemgen_core.evaluation.experiments.bench import SIZES, BenchPlan
-    from stemgen_core.evaluation.experiments.running import run_experiments, write_page
+    from stemgen_core.evaluation.experiments.results import write_page
+    from stemgen_core.evaluation.experiments.running import EXPERIMENTS, run_experiments
 
     size = SIZES[parsed.size]
     if parsed.items is not None:
@@ -69,7 +69,7 @@ def run(parsed: argparse.Namespace) -> None:
         names.remove("clips")
     with _Progress() as progress:
         run_experiments(plan, names, num_processes=parsed.processes, report=progress)
-    print(write_page(parsed.out, read_manifest(parsed.model).model_id, parsed.tables or parsed.out / "tables.md"))
+    print(write_page(plan, tuple(EXPERIMENTS), parsed.tables or parsed.out / "tables.md"))
 
 
 class _Progress:

@@ -95,6 +95,8 @@ def _write_variation(
         "seed": request.seed,
         "seconds_spent": round(result.seconds_spent, 3),
         "fit": result.fit.to_json(),
+        "listening_score": result.listening_score,
+        "chosen_candidates": result.chosen_candidates,
     }
 
 

@@ -28,6 +28,7 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guided-levels", type=int, metavar="N", help="guide only the first N levels")
     parser.add_argument("--causal-bias", type=float, metavar="X", help="how much earlier frames go first, w_s of eq. 1")
     parser.add_argument("--temperature", type=float, metavar="X", help="of sampling, above 0")
+    parser.add_argument("--candidates", type=int, metavar="N", help="drafts of a stem, of which the best is kept")
     parser.add_argument("--top-p", type=float, metavar="X", help="sample only among codes of this total probability")
 
 
@@ -46,6 +47,7 @@ def read_sampling(parsed: argparse.Namespace) -> SamplingSettings:
         causal_bias=parsed.causal_bias,
         temperature=parsed.temperature,
         top_p=parsed.top_p,
+        num_candidates=parsed.candidates,
     )
 
 

@@ -7,6 +7,7 @@ from stemgen_core.errors import InvalidRequestError
 MAX_STEPS_PER_LEVEL = 512
 MAX_GUIDANCE_SCALE = 6.0
 MAX_TEMPERATURE = 2.0
+MAX_CANDIDATES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class SamplingSettings:
         confidence_weight: w_c of eq. 1.
         causal_bias: w_s of eq. 1.
         noise_weight: w_r of eq. 1.
+        num_candidates: stems that are drafted for one variation; the one with the highest listening score is kept.
 
     Source: StemGen (arXiv:2312.08723), sampling, eq. 1 and 3.
     """
@@ -41,6 +43,7 @@ class SamplingSettings:
     confidence_weight: float = 0.1
     causal_bias: float = 0.1
     noise_weight: float = 1.0
+    num_candidates: int = 1
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -66,6 +69,8 @@ class SamplingSettings:
             weight = getattr(self, name)
             if not 0 <= weight <= 10:
                 raise InvalidRequestError(f"{name.replace('_', ' ').capitalize()} must be 0 to 10, got {weight:g}.")
+        if not 1 <= self.num_candidates <= MAX_CANDIDATES:
+            raise InvalidRequestError(f"Candidates must be 1 to {MAX_CANDIDATES}, got {self.num_candidates}.")
         if self.num_guided_levels < 0:
             raise InvalidRequestError(f"Guided levels must be 0 or more, got {self.num_guided_levels}.")
 

@@ -16,7 +16,8 @@ from stemgen_core.corpus.piece import Piece
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.instruments import Instrument, find_instrument
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.sampling.decode import DecodingProgress, decode_codes
+from stemgen_core.sampling.candidates import candidate_rngs, decode_best
+from stemgen_core.sampling.decode import DecodingProgress
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
 from stemgen_core.training.examples import ExampleBatch, WindowPlace
@@ -34,6 +35,7 @@ class ListeningScore:
         onset_hits: share of the stem's onsets within 30 ms of an onset of some true stem of the piece, 0..1.
         other_onset_hits: the same against another piece: what chance gives.
         note_rate_ratio: generated notes per true note.
+        silent_share: share of the stems that never play, 0..1; only the note rate counts them too.
     """
 
     chord_share: float
@@ -41,6 +43,7 @@ class ListeningScore:
     onset_hits: float
     other_onset_hits: float
     note_rate_ratio: float
+    silent_share: float = 0.0
 
     @property
     def total(self) -> float:
@@ -75,6 +78,7 @@ def score_listening(
         onset_hits=_mean(hits),
         other_onset_hits=_mean(other_hits),
         note_rate_ratio=float(np.median(ratios)) if ratios else 0.0,
+        silent_share=_mean([float(ratio == 0) for ratio in ratios]),
     )
 
 
@@ -97,17 +101,17 @@ def _generate(
         known[:, level] = SCORE_SPEC.mask_token_id
     rules = score_rules(instrument)
     num_steps = sum(settings.steps_at(index) for index in range(len(rules)))
-    codes = decode_codes(
+    best = decode_best(
         model,
         batch.context[item : item + 1],
         known,
         {name: values[item : item + 1] for name, values in batch.conditions.items()},
         rules=rules,
         settings=settings,
-        rngs=[torch.Generator().manual_seed(seed)],
+        rngs=candidate_rngs(seed, settings.num_candidates),
         progress=DecodingProgress(num_steps),
     )
-    return decode_notes(codes[0], instrument)
+    return decode_notes(best.codes[0], instrument)
 
 
 def _chord_share(notes: Sequence[Note], piece: Piece, start_s: float) -> float:

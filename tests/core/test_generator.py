@@ -8,10 +8,13 @@ import torch
 
 from stemgen_core.checkpoint import Bundle, BundleManifest
 from stemgen_core.codec.protocol import DecodedStem, LevelRule
+from stemgen_core.codec.score_codec import score_rules
+from stemgen_core.codec.score_tokens import encode_notes
 from stemgen_core.conditioning import ConditionField
 from stemgen_core.errors import AudioFormatError, GenerationCancelledError, InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult, StemGenerator, check_context
-from stemgen_core.instruments import Instrument
+from stemgen_core.instruments import Instrument, find_instrument
+from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
 from stemgen_core.types import Waveform
@@ -339,6 +342,76 @@ def test_settings_reach_the_decoding(toy: Toy) -> None:
     toy.generator.generate(tone(1.0), request(settings=replace(QUICK, num_steps=(5, 3), context_guidance_scale=2.0)))
 
     assert passes[:-1] == [2] * 5 + [1] * 6  # the last one scores the stem
+
+
+def test_of_each_window_the_best_candidate_goes_on_and_is_named(toy: Toy) -> None:
+    settings = replace(QUICK, num_candidates=3)
+    batches: list[int] = []
+    toy.generator.bundle.model.register_forward_hook(lambda _model, inputs, _output: batches.append(len(inputs[0])))
+
+    results = [
+        toy.generator.generate(tone(1.6, 800, pitch_hz=50), request(seed=seed, settings=settings)) for seed in range(8)
+    ]
+
+    assert batches[:4] == [3] * 4  # all candidates of a step in one pass
+    assert all(len(result.chosen_candidates) == 2 for result in results)  # two windows
+    assert len({candidate for result in results for candidate in result.chosen_candidates}) > 1
+
+
+def test_one_candidate_is_the_first_of_several(toy: Toy) -> None:
+    context, several = tone(0.9, 800, pitch_hz=50), replace(QUICK, num_candidates=3)
+    results = [toy.generator.generate(context, request(seed=seed, settings=several)) for seed in range(30)]
+    seed = next(seed for seed, result in enumerate(results) if result.chosen_candidates == (0,))
+
+    alone = toy.generator.generate(context, request(seed=seed))
+
+    assert alone.chosen_candidates == (0,)
+    assert torch.equal(toy.target.codes[-1], toy.target.codes[seed])
+
+
+@pytest.mark.parametrize("instrument", OFFERED)
+def test_any_stem_is_scored_by_its_notes(instrument: str, generator: StemGenerator) -> None:
+    context, played = tone(2.5, 8_000), find_instrument(instrument)
+    notes = tuple(Note(0.3 * index, 38 + index, 0.25, 90) for index in range(8))
+    heard = generator._hear(context)
+
+    score = generator.score_stem(context, DecodedStem(context, notes), instrument)
+
+    codes = encode_notes(notes, played, heard.shape[-1])[None]
+    conditions = {"instrument": torch.tensor([played.index])}
+    rules = score_rules(played)
+    model = generator.bundle.model
+    assert score == listening_score(model, heard, codes, conditions, rules=rules, window_frames=100)
+    assert score != 0
+
+
+def test_the_score_of_a_stem_depends_on_what_it_is_paired_with(generator: StemGenerator) -> None:
+    context = tone(2.5, 8_000)
+    result = generator.generate(context, request("bass", 3))
+    assert result.notes is not None
+    moved = tuple(replace(note, pitch=note.pitch + 2) for note in result.notes)
+    own = DecodedStem(result.stem, result.notes)
+
+    scores = [
+        generator.score_stem(context, own, "bass"),
+        generator.score_stem(tone(2.5, 8_000, pitch_hz=1_760.0), own, "bass"),
+        generator.score_stem(context, DecodedStem(result.stem, moved), "bass"),
+    ]
+
+    assert len(set(scores)) == 3
+    assert generator.score_stem(context, DecodedStem(result.stem, ()), "bass") == 0
+
+
+def test_what_cannot_be_scored_is_refused(generator: StemGenerator) -> None:
+    context = tone(2.5, 8_000)
+    stem = DecodedStem(context, (Note(0.0, 60, 0.5, 90),))
+
+    with pytest.raises(InvalidRequestError, match="not trained to play vocals"):
+        generator.score_stem(context, stem, "vocals")
+    with pytest.raises(InvalidRequestError, match="notes are not known"):
+        generator.score_stem(context, DecodedStem(context, None), "bass")
+    with pytest.raises(AudioFormatError, match="silent"):
+        generator.score_stem(Waveform(torch.zeros(1, 8_000), 8_000), stem, "bass")
 
 
 def test_a_generation_leaves_the_context_and_the_global_random_state_alone(toy: Toy) -> None:

@@ -13,6 +13,7 @@ import soundfile
 
 from stemgen_core.errors import CheckpointError, InvalidRequestError, MissingDependencyError
 from stemgen_core.score import Note
+from stemgen_core.sound import hydra
 from stemgen_core.sound.hydra import Font, FontInstrument, Preset, Sample, Zone, parse_font, subset_font, write_font
 from stemgen_core.sound.level import PEAK_CEILING, active_rms_db, true_peak
 from stemgen_core.sound.ogg import with_serial_number
@@ -216,6 +217,23 @@ def test_a_font_is_the_same_after_writing_and_reading() -> None:
     font = _small_font()
 
     assert parse_font(write_font(font)) == font
+
+
+@pytest.mark.parametrize("is_padded", [True, False], ids=["as RIFF wants it", "as MuseScore writes it"])
+def test_odd_chunks_are_read_with_and_without_their_padding(is_padded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = _small_font()
+    samples = tuple(
+        replace(one, data=bytes([7]) * length, is_vorbis=True)
+        for one, length in zip(plain.samples, (41, 90), strict=True)
+    )
+    font = replace(plain, info={b"INAM": b"odd\0\0", b"ICMT": b"even\0\0"}, samples=samples)
+    if not is_padded:
+        monkeypatch.setattr(hydra, "_chunk", lambda name, content: struct.pack("<4sI", name, len(content)) + content)
+
+    written = write_font(font)
+
+    assert (b"odd\0\0ICMT" in written) != is_padded
+    assert parse_font(written) == font
 
 
 def test_a_subset_holds_what_its_presets_need_and_nothing_else() -> None:

@@ -1,6 +1,8 @@
 """What every experiment works with: the model, the corpus, the classifiers, and how much of everything."""
 
 import functools
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ from stemgen_core.codec.protocol import DecodedStem
 from stemgen_core.corpus.categories import stem_category
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
-from stemgen_core.evaluation.classifier import StemClassifier
+from stemgen_core.evaluation.classifier import FORMAT, StemClassifier
 from stemgen_core.evaluation.near_misses import Candidate
 from stemgen_core.evaluation.obedience import LabelOf, corpus_stems, genre_of, instrument_of, train_on_corpus
 from stemgen_core.generator import StemGenerator
@@ -52,8 +54,8 @@ class Size:
 
 
 SIZES = {
-    "quick": Size(24, 12, 4, 4, 6, 10, 12, 150, 1),
-    "usual": Size(60, 36, 8, 10, 12, 24, 24, 300, 2),
+    "quick": Size(24, 12, 4, 4, 6, 10, 12, 400, 1),
+    "usual": Size(60, 36, 8, 10, 12, 24, 24, 700, 2),
     "full": Size(200, 120, 24, 40, 40, 150, 120, 1000, 4),
 }
 
@@ -128,8 +130,14 @@ class Bench:
         decoded = DecodedStem(stem.audio, stem.notes)
         return self.generator.score_stem(context, decoded, stem.instrument)
 
+    def classifier_path(self, label: str) -> Path:
+        """Return where the classifier of a label is kept; another corpus or amount of it makes another one."""
+        lessons = [FORMAT, self.corpus.manifest, self.plan.size.classifier_pieces, self.plan.seed]
+        digest = hashlib.sha256(json.dumps(lessons, sort_keys=True).encode()).hexdigest()
+        return self.plan.out / f"classifier-{label}-{digest[:8]}.safetensors"
+
     def classifier(self, label: str, label_of: LabelOf | None = None, report: Report | None = None) -> StemClassifier:
-        """Return the classifier of a label, made if it isn't there yet (20 s of one core per 300 pieces).
+        """Return the classifier of a label, made if it isn't there yet (a minute of one core per 300 pieces).
 
         Args:
             label: a key of `LABELS`, or a name of the caller's with `label_of`.
@@ -139,13 +147,14 @@ class Bench:
         Raises:
             InvalidRequestError: if there is no such label, or the corpus is too small.
         """
-        path = self.plan.out / f"classifier-{label}.safetensors"
+        path = self.classifier_path(label)
         if path.is_file():
             return StemClassifier.load(path)
         if label_of is None and label not in LABELS:
             raise InvalidRequestError(f"There is no label called {label!r}. Choose one of: {', '.join(LABELS)}.")
         chosen = label_of or LABELS[label]
-        known = corpus_stems(self.training_pieces(self.plan.size.classifier_pieces), chosen, report_progress=report)
+        pieces = self.training_pieces(self.plan.size.classifier_pieces)
+        known = corpus_stems(pieces, chosen, has_rough=True, report_progress=report)
         made = train_on_corpus(known, corpus_stems(self.held_out[:60], chosen), seed=self.plan.seed)
         part = path.with_suffix(".part")
         made.save(part)

@@ -13,9 +13,10 @@ from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation import obedience
 from stemgen_core.evaluation.controls import Interval
-from stemgen_core.evaluation.experiments import clips, judging, layering, running, settings_tables
+from stemgen_core.evaluation.experiments import clips, judging, layering, results, settings_tables
 from stemgen_core.evaluation.experiments.bench import SIZES, Bench, BenchPlan, Size
-from stemgen_core.evaluation.experiments.running import EXPERIMENTS, run_experiments, write_page
+from stemgen_core.evaluation.experiments.results import read_tables, write_page, write_result
+from stemgen_core.evaluation.experiments.running import EXPERIMENTS, run_experiments
 from stemgen_core.evaluation.tables import Table, table_from_json
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.types import Waveform
@@ -69,8 +70,8 @@ def test_unknown_experiments_are_told(plan: BenchPlan) -> None:
         run_experiments(plan, ["clips"], num_processes=0)
     with pytest.raises(InvalidRequestError, match="--contexts"):
         run_experiments(replace(plan, contexts=None), ["clips"])
-    with pytest.raises(InvalidRequestError, match="holds no results of other"):
-        write_page(plan.out, "other", plan.out / "tables.md")
+    with pytest.raises(InvalidRequestError, match="holds no results of score-"):
+        write_page(replace(plan, out=plan.out / "nothing"), tuple(EXPERIMENTS), plan.out / "tables.md")
 
 
 @pytest.mark.slow
@@ -90,10 +91,9 @@ def test_every_experiment_leaves_its_tables_on_one_page(plan: BenchPlan, monkeyp
         *("requests", "judging"),
     ]
     assert told >= {"classifier", "held-out", "layering", "clips", "settings"}
-    model_id = Bench.open(plan).generator.model_id
-    page = write_page(plan.out, model_id, plan.out / "tables.md")
+    page = write_page(plan, tuple(EXPERIMENTS), plan.out / "tables.md")
     assert page.count("\n### ") == len(names)
-    assert running.machine() in page
+    assert results.machine() in page
     assert "nan" not in page
     obeyed = next(table for table in tables if table.name == "obedience")
     assert obeyed.rows[0][0] == "all"
@@ -103,12 +103,40 @@ def test_every_experiment_leaves_its_tables_on_one_page(plan: BenchPlan, monkeyp
     }
 
 
-def test_results_of_another_model_are_left_out(plan: BenchPlan, tmp_path: Path) -> None:
-    record = {"model_id": "old", "tables": [Table("a", "A", "", ("x",), ((1,),)).to_json()]}
-    (tmp_path / "clips.json").write_text(json.dumps(record))
+def test_results_of_another_model_corpus_or_setting_are_left_out(plan: BenchPlan, tmp_path: Path) -> None:
+    own = replace(plan, out=tmp_path)
+    write_score_bundle(tmp_path / "bundle", seed=1, window_frames=50)
+    write_toy_corpus(tmp_path / "corpus", num_training=1, num_held_out=1)
+    manifest = tmp_path / "corpus" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"seed": 99}))
+    strangers = [
+        replace(own, bundle=tmp_path / "bundle"),
+        replace(own, corpus=tmp_path / "corpus"),
+        replace(own, settings=replace(SETTINGS, num_candidates=2)),
+        replace(own, window_s=4.0),
+        replace(own, seed=2),
+    ]
 
-    assert running.read_tables(tmp_path, "new") == []
-    assert [table.name for table in running.read_tables(tmp_path, "old")] == ["a"]
+    write_result(own, "clips", [Table("a", "A", "", ("x",), ((1,),))], seconds=120, cpu_seconds=60)
+
+    assert [table.name for table in read_tables(own, ["clips"])] == ["a"]
+    assert "2 minutes by the clock, 1 of processor time" in write_page(own, ["clips"], tmp_path / "tables.md")
+    assert [read_tables(stranger, ["clips"]) for stranger in strangers] == [[]] * 5
+
+
+def test_a_classifier_is_made_again_for_another_corpus_or_size(plan: BenchPlan, tmp_path: Path) -> None:
+    manifest = plan.corpus / "manifest.json"
+    text = manifest.read_text()
+    paths = [Bench.open(each).classifier_path("instrument") for each in (
+        plan, replace(plan, seed=2), replace(plan, size=replace(TINY, classifier_pieces=3))
+    )]  # fmt: skip
+    manifest.write_text(json.dumps(json.loads(text) | {"seed": 99}))
+    paths.append(Bench.open(plan).classifier_path("instrument"))
+    manifest.write_text(text)
+
+    assert len(set(paths)) == 4
+    assert Bench.open(plan).classifier_path("instrument") == paths[0]
+    assert Bench.open(plan).classifier_path("genre") not in paths
 
 
 def test_settings_vary_one_thing_at_a_time() -> None:

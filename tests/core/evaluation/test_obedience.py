@@ -179,3 +179,26 @@ def test_stems_of_a_corpus_carry_the_label_asked_for(tmp_path: Path) -> None:
     assert {stem.label for stem in genres} == {"toy"}
     assert none == []
     assert counts == [(1, 2), (2, 2)]
+
+
+def test_roughened_stems_are_learnt_from_and_never_tested_with(tmp_path: Path) -> None:
+    pieces = write_toy_corpus(tmp_path / "corpus", num_training=3, num_held_out=0).pieces("train")
+
+    plain = obedience.corpus_stems(pieces, obedience.instrument_of)
+    both = obedience.corpus_stems(pieces, obedience.instrument_of, has_rough=True)
+
+    assert [stem.is_rough for stem in plain] == [False] * 9
+    assert [stem.is_rough for stem in both] == [False, True] * 9
+    assert not np.allclose(both[0].features[0], both[1].features[0], atol=0.05)
+
+
+def test_its_accuracy_on_known_sounds_counts_no_roughened_stem(stems: list[LabelledStem]) -> None:
+    noise = np.random.default_rng(0)
+    rough = [
+        replace(stem, is_rough=True, features=noise.normal(size=stem.features.shape).astype(np.float32))
+        for stem in stems
+    ]
+
+    made = obedience.train_on_corpus([*stems, *rough], stems[:6])
+
+    assert obedience.accuracy(made, "known").num_items == 6

@@ -1,0 +1,96 @@
+"""More stems drafted than kept: of several candidates the one that listens best goes on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from stemgen_core.codec.protocol import LevelRule
+from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.sampling.decode import DecodingProgress, decode_codes
+from stemgen_core.sampling.listening_score import listening_score
+from stemgen_core.sampling.settings import SamplingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenCodes:
+    """The candidate that was kept.
+
+    Attributes:
+        codes: int64 [1, K, T].
+        candidate: which one it is, 0 .. candidates - 1.
+        score: its listening score, nats per frame and level that plays; None where there was nothing to choose.
+    """
+
+    codes: torch.Tensor
+    candidate: int
+    score: float | None
+
+
+def candidate_rngs(seed: int, num_candidates: int) -> list[torch.Generator]:
+    """Return a source of randomness for each candidate of a variation.
+
+    The first is seeded with the seed itself, so that a variation of one candidate is what it was before there were
+    several. The others are hashed from it: the next seed belongs to the next variation.
+    """
+    others = [np.random.SeedSequence([seed, number]).generate_state(1)[0] for number in range(1, num_candidates)]
+    return [torch.Generator().manual_seed(int(each)) for each in (seed, *others)]
+
+
+def decode_best(
+    model: StemTransformer,
+    context: torch.Tensor,
+    known: torch.Tensor,
+    conditions: Mapping[str, torch.Tensor],
+    *,
+    rules: Sequence[LevelRule],
+    settings: SamplingSettings,
+    rngs: Sequence[torch.Generator],
+    progress: DecodingProgress,
+) -> ChosenCodes:
+    """Generate the hidden codes once per generator, all in one batch, and keep those with the highest listening score.
+
+    Args:
+        model: in evaluation mode.
+        context: float [1, F, T] features or int64 [1, K, T] codes.
+        known: int64 [1, K, T], the mask token where to generate; everything else stays.
+        conditions: per field int64 [1].
+        rules: the levels to generate, coarse to fine.
+        settings: how.
+        rngs: one per candidate.
+        progress: for reports and cancelling; a step of all candidates is one step.
+
+    Raises:
+        GenerationCancelledError: if the caller asked to stop.
+    """
+    count = len(rngs)
+    drafts = decode_codes(
+        model,
+        context.repeat(count, 1, 1),
+        known.repeat(count, 1, 1),
+        {name: values.repeat(count) for name, values in conditions.items()},
+        rules=rules,
+        settings=settings,
+        rngs=rngs,
+        progress=progress,
+    )  # [candidates, K, T]
+    if count == 1:
+        return ChosenCodes(drafts, 0, None)
+    scores = []
+    for draft in drafts.split(1):
+        progress.check()
+        scores.append(
+            listening_score(model, context, draft, conditions, rules=rules, window_frames=draft.shape[2])
+            if plays_at_all(draft, rules)
+            else -torch.inf
+        )
+    best = int(np.argmax(scores))  # the first of equals
+    if scores[best] == -torch.inf:
+        return ChosenCodes(drafts[best : best + 1], best, 0.0)
+    return ChosenCodes(drafts[best : best + 1], best, scores[best])
+
+
+def plays_at_all(codes: torch.Tensor, rules: Sequence[LevelRule]) -> bool:
+    """Return whether any code of a stem, [1, K, T], is more than a rest (code 0)."""
+    return bool((codes[:, [rule.level for rule in rules]] != 0).any())
