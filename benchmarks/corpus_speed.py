@@ -13,12 +13,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from stemgen_core.corpus.arrangement import compose_piece
-from stemgen_core.sound.electronic.drum_machine import play_drums
-from stemgen_core.sound.electronic.presets import TRAINING_PRESETS, draw_kit, draw_preset
-from stemgen_core.sound.electronic.voices import play_voices
 from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ, shared_synth
 from stemgen_core.corpus.render import render_piece
 from stemgen_core.corpus.roughening import roughen
+from stemgen_core.sound.electronic.drum_machine import play_drums
+from stemgen_core.sound.electronic.presets import TRAINING_PRESETS, draw_kit, draw_preset
+from stemgen_core.sound.electronic.voices import play_voices
 
 NUM_PIECES, PIECE_S, WINDOW_S = 20, 24.0, 10
 LENGTH = round(PIECE_S * SAMPLE_RATE_HZ)
