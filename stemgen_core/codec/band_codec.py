@@ -1,0 +1,269 @@
+"""Audio tokens without a learned encoder: levels of bands, quantised in steps, and a small network back to sound.
+
+Where there is no GPU a learned encoder is worth less than none (TRAINING figures in docs/decisions/0081); bands are
+fixed, their codebooks take a minute to fit, and the decoder minutes to train. Same interface as the EnCodec.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from stemgen_core.codec.band_analysis import FLOOR_DB, BandAnalysis
+from stemgen_core.codec.band_decoder import BandDecoder
+from stemgen_core.codec.phase import overlap_window, to_waveform
+from stemgen_core.errors import CheckpointError
+from stemgen_core.types import CodecSpec
+
+CONFIG_FILE = "bands.json"
+WEIGHTS_FILE = "bands.safetensors"
+MAX_CONFIG_BYTES = 65_536
+NUM_CANDIDATES = 3  # that quantising keeps per frame; one would be greedy
+SPECTRUM_WINDOW = 2048
+_HALF_RANGE_DB = -FLOOR_DB / 2
+_LOWEST_LOG, _HIGHEST_LOG = -12.0, 7.0  # of a magnitude; keeps a wild prediction finite
+
+
+@dataclass(frozen=True, slots=True)
+class BandCodecConfig:
+    """Sizes of a band codec, mono.
+
+    Attributes:
+        sample_rate_hz: audio samples per second.
+        hop_length: audio samples per frame, even.
+        num_codebooks: K, coarse to fine.
+        codebook_size: V, entries per codebook.
+        width: channels of the decoder.
+        num_blocks: of the decoder at the rate of the codes.
+        num_rounds: of phase reconstruction.
+    """
+
+    sample_rate_hz: int = 32_000
+    hop_length: int = 640
+    num_codebooks: int = 4
+    codebook_size: int = 2048
+    width: int = 256
+    num_blocks: int = 4
+    num_rounds: int = 4
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: if a size is out of range.
+        """
+        if min(self.num_codebooks, self.width, self.num_blocks) < 1 or self.codebook_size < 2 or self.num_rounds < 0:
+            raise ValueError(f"sizes must be positive, got {self}")
+        if self.hop_length % 2 or not 2 <= self.hop_length <= SPECTRUM_WINDOW // 2:
+            raise ValueError(f"hop_length must be even and at most {SPECTRUM_WINDOW // 2}, got {self.hop_length}")
+        if self.sample_rate_hz % self.hop_length:
+            raise ValueError(f"{self.sample_rate_hz} Hz is no multiple of the hop length {self.hop_length}")
+
+    @property
+    def spec(self) -> CodecSpec:
+        """What a language model must know of this codec."""
+        return CodecSpec("bands", self.sample_rate_hz, self.hop_length, self.num_codebooks, self.codebook_size)
+
+
+BAND_CODEC_PRESETS: dict[str, BandCodecConfig] = {
+    "bands": BandCodecConfig(),
+    # For tests: the same hop, next to no weights.
+    "tiny-bands": BandCodecConfig(num_codebooks=2, codebook_size=16, width=8, num_blocks=1, num_rounds=1),
+}
+
+
+class BandCodec:
+    """A codec between mono audio and codes.
+
+    Attributes:
+        config: sizes.
+        spec: the token layout.
+        analysis: levels of bands of audio.
+        codebooks: float32 [K, V, F], entries in scaled levels; see `scale`.
+        decoder: from scaled levels to spectra, in evaluation mode.
+    """
+
+    def __init__(self, config: BandCodecConfig) -> None:
+        """Build the codec with empty codebooks and random decoder weights from torch's global random state."""
+        self.config = config
+        self.spec = config.spec
+        self.analysis = BandAnalysis(config.sample_rate_hz, config.hop_length)
+        num_bands = self.analysis.num_bands
+        self.codebooks = torch.zeros(config.num_codebooks, config.codebook_size, num_bands)
+        self.decoder = BandDecoder(num_bands, config.width, config.num_blocks, SPECTRUM_WINDOW // 2 + 1).eval()
+
+    @torch.no_grad()
+    def encode(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Turn audio into codes.
+
+        Args:
+            waveform: float32 [B, 1, L] at `spec.sample_rate_hz`, full scale is +-1.
+
+        Returns:
+            int64 [B, K, T], T = ceil(L / hop_length), values in [0, V).
+
+        Raises:
+            ValueError: if the audio is not mono or empty.
+        """
+        if waveform.ndim != 3 or waveform.shape[1] != 1 or waveform.shape[2] == 0:
+            raise ValueError(f"waveform must be [B, 1, L] with L > 0, got {tuple(waveform.shape)}")
+        levels = scale(self.analysis(waveform))  # [B, F, T]
+        codes = quantise(levels.transpose(1, 2).flatten(0, 1), self.codebooks)  # [B * T, K]
+        return codes.unflatten(0, (levels.shape[0], levels.shape[2])).transpose(1, 2)
+
+    def levels_of(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return what codes stand for: scaled levels, float32 [B, F, T].
+
+        Args:
+            codes: int64 [B, K, T].
+        """
+        entries = [codebook[codes[:, level]] for level, codebook in enumerate(self.codebooks)]  # K x [B, T, F]
+        return torch.stack(entries).sum(0).transpose(1, 2)
+
+    @torch.no_grad()
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Turn codes into audio.
+
+        Args:
+            codes: int64 [B, K, T], values in [0, V).
+
+        Returns:
+            float32 [B, 1, T * hop_length] at `spec.sample_rate_hz`.
+
+        Raises:
+            ValueError: if the codes are not of this codec's layout or hold the mask token.
+        """
+        if codes.ndim != 3 or codes.shape[1] != self.spec.num_codebooks or codes.shape[2] == 0:
+            raise ValueError(f"codes must be [B, {self.spec.num_codebooks}, T] with T > 0, got {tuple(codes.shape)}")
+        lowest, highest = int(codes.min()), int(codes.max())
+        if lowest < 0 or highest >= self.spec.codebook_size:
+            raise ValueError(f"codes must be in [0, {self.spec.codebook_size}), got {lowest}..{highest}")
+        logarithms = self.decoder(self.levels_of(codes))  # [B, bins, 2 T]
+        magnitude = logarithms.clamp(_LOWEST_LOG, _HIGHEST_LOG).exp()
+        magnitude = torch.cat([magnitude, magnitude[:, :, -1:]], 2)  # the frame at the very end
+        hop_length = self.config.hop_length // 2
+        return to_waveform(magnitude, hop_length=hop_length, num_rounds=self.config.num_rounds)[:, None]
+
+    def to(self, device: torch.device | str) -> "BandCodec":
+        """Move everything to `device` and return this codec."""
+        self.analysis.to(device)
+        self.decoder.to(device)
+        self.codebooks = self.codebooks.to(device)
+        return self
+
+    def save(self, folder: Path) -> None:
+        """Write `bands.json` and `bands.safetensors` into `folder`, which is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {f"decoder.{name}": value for name, value in self.decoder.state_dict().items()}
+        weights["codebooks"] = self.codebooks
+        save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, folder / WEIGHTS_FILE)
+        (folder / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "BandCodec":
+        """Read a codec that `save` wrote.
+
+        Raises:
+            CheckpointError: if files are missing, damaged or don't fit each other.
+        """
+        codec = cls(_read_config(folder / CONFIG_FILE))
+        try:
+            weights = load_file(folder / WEIGHTS_FILE)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"The codec's weights cannot be read: {error}") from error
+        codebooks = weights.pop("codebooks", torch.zeros(0))
+        if codebooks.shape != codec.codebooks.shape:
+            raise CheckpointError("The codec's codebooks do not fit its configuration.")
+        codec.codebooks = codebooks.float()
+        try:
+            codec.decoder.load_state_dict({name.removeprefix("decoder."): value for name, value in weights.items()})
+        except RuntimeError as error:
+            raise CheckpointError(f"The codec's weights do not fit its configuration: {error}") from error
+        return codec
+
+
+def scale(level_db: torch.Tensor) -> torch.Tensor:
+    """Return decibels as numbers from -1 for silence to 1 for full scale."""
+    return (level_db + _HALF_RANGE_DB) / _HALF_RANGE_DB
+
+
+def to_decibels(scaled: torch.Tensor) -> torch.Tensor:
+    """Return differences of scaled levels as differences in decibels."""
+    return scaled * _HALF_RANGE_DB
+
+
+def quantise(rows: torch.Tensor, codebooks: torch.Tensor, *, num_candidates: int = NUM_CANDIDATES) -> torch.Tensor:
+    """Write rows as sums of one entry of each codebook.
+
+    The best few sums are kept from level to level: the entry nearest to a row need not lead to the nearest sum.
+
+    Args:
+        rows: float32 [N, F].
+        codebooks: float32 [K, V, F], coarse to fine.
+        num_candidates: sums kept per row.
+
+    Returns:
+        int64 [N, K].
+    """
+    num_rows, num_bands = rows.shape
+    residuals = rows[:, None]  # [N, C, F]
+    codes = torch.zeros(num_rows, 1, 0, dtype=torch.long, device=rows.device)
+    for codebook in codebooks:
+        distance = (
+            residuals.square().sum(-1, keepdim=True) - 2 * residuals @ codebook.T + codebook.square().sum(-1)
+        )  # [N, C, V]
+        kept = min(num_candidates, distance.shape[1] * distance.shape[2])
+        chosen = distance.flatten(1).topk(kept, largest=False).indices  # [N, C']
+        parent, entry = chosen // len(codebook), chosen % len(codebook)
+        codes = torch.cat([codes.gather(1, parent[..., None].expand(-1, -1, codes.shape[2])), entry[..., None]], 2)
+        parents = residuals.gather(1, parent[..., None].expand(-1, -1, num_bands))
+        residuals = parents - codebook[entry]
+    best = residuals.square().sum(-1).argmin(1)  # [N]
+    return codes[torch.arange(num_rows, device=rows.device), best]
+
+
+def config_from_json(values: Mapping[str, object]) -> BandCodecConfig:
+    """Build a configuration from parsed JSON.
+
+    Raises:
+        CheckpointError: if a field is unknown, missing, or out of range.
+    """
+    names = {field.name for field in fields(BandCodecConfig)}
+    if set(values) != names:
+        raise CheckpointError(f"The codec's configuration has wrong fields: {sorted(set(values) ^ names)}")
+    try:
+        return BandCodecConfig(**values)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"The codec's configuration is not usable: {error}") from error
+
+
+def _read_config(path: Path) -> BandCodecConfig:
+    try:
+        with path.open("rb") as file:
+            values = json.loads(file.read(MAX_CONFIG_BYTES))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"The codec's configuration {path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"The codec's configuration {path} is not a JSON object")
+    return config_from_json(values)
+
+
+def spectrum_of(waveform: torch.Tensor, hop_length: int) -> torch.Tensor:
+    """Return what the decoder is to predict: magnitudes at twice the rate of the codes.
+
+    Args:
+        waveform: float32 [B, 1, T * hop_length].
+        hop_length: of the codec.
+
+    Returns:
+        float32 [B, bins, 2 T].
+    """
+    window = overlap_window(SPECTRUM_WINDOW, waveform.device)
+    spectrum = torch.stft(
+        waveform[:, 0], SPECTRUM_WINDOW, hop_length // 2, window=window, pad_mode="constant", return_complex=True
+    )
+    return spectrum.abs()[:, :, :-1]

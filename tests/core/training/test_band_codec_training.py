@@ -1,0 +1,75 @@
+"""`train codec --config bands` end to end in a tiny configuration."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stemgen_core.codec.band_codec import BandCodec
+from stemgen_core.errors import CheckpointError, InvalidRequestError
+from stemgen_core.training.band_codec import BAND_TRAINING_PRESETS, fit_codebooks, train_band_codec_on
+from tests.core.training.test_codec_training import StopAtQuestion, Tones
+
+TINY = BAND_TRAINING_PRESETS["tiny-bands"]
+
+
+def losses(run: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_codebooks_find_the_clusters_that_are_there() -> None:
+    generator = torch.Generator().manual_seed(0)
+    centres = 10 * torch.randn(8, 6, generator=generator)
+    rows = centres.repeat(100, 1) + 0.01 * torch.randn(800, 6, generator=generator)
+
+    entries = fit_codebooks(rows, num_codebooks=1, codebook_size=32, num_rounds=20, generator=generator)[0]
+
+    assert torch.cdist(centres, entries).amin(1).max() < 0.05
+
+
+def test_each_level_leaves_less() -> None:
+    generator = torch.Generator().manual_seed(1)
+    rows = torch.randn(2000, 8, generator=generator)
+
+    codebooks = fit_codebooks(rows, num_codebooks=3, codebook_size=16, num_rounds=8, generator=generator)
+
+    left = [float(rows.square().mean())]
+    for codebook in codebooks:
+        rows = rows - codebook[torch.cdist(rows, codebook).argmin(1)]
+        left.append(float(rows.square().mean()))
+    assert left == sorted(left, reverse=True)
+    assert left[1] < 0.8 * left[0]
+
+
+def test_the_decoder_learns_tones(tmp_path: Path) -> None:
+    config = replace(TINY, num_steps=120, learning_rate=1e-2, held_out_interval=60, checkpoint_interval=120)
+
+    result = train_band_codec_on(Tones(), Tones(), tmp_path, config)
+
+    assert result.is_finished
+    assert sum(losses(tmp_path)[-10:]) < 0.6 * sum(losses(tmp_path)[:10])
+    codec = BandCodec.load(result.codec_path)
+    assert codec.decode(codec.encode(Tones().draw(1, 6400, generator=torch.Generator()))).isfinite().all()
+
+
+def test_a_resumed_run_is_the_run_that_was_never_stopped(tmp_path: Path) -> None:
+    whole = train_band_codec_on(Tones(), Tones(), tmp_path / "whole", TINY)
+    stopped = train_band_codec_on(Tones(), Tones(), tmp_path / "parts", TINY, should_stop=StopAtQuestion(7))
+    resumed = train_band_codec_on(Tones(), Tones(), tmp_path / "parts", TINY)
+
+    assert (stopped.step, stopped.is_finished, resumed.step) == (7, False, TINY.num_steps)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+    first, second = BandCodec.load(whole.codec_path), BandCodec.load(resumed.codec_path)
+    assert torch.equal(first.codebooks, second.codebooks)
+    assert all(torch.equal(a, b) for a, b in zip(first.decoder.parameters(), second.decoder.parameters(), strict=True))
+
+
+def test_another_run_or_another_rate_is_refused(tmp_path: Path) -> None:
+    train_band_codec_on(Tones(), Tones(), tmp_path, TINY)
+
+    with pytest.raises(CheckpointError, match="another configuration"):
+        train_band_codec_on(Tones(), Tones(), tmp_path, replace(TINY, seed=1))
+    with pytest.raises(InvalidRequestError, match="32000 Hz, the corpus has 16000 Hz"):
+        train_band_codec_on(Tones(16_000), Tones(16_000), tmp_path / "slow", TINY)
