@@ -1,27 +1,27 @@
-"""The audio family: EnCodec codes for both the context and the target, as in the paper."""
+"""The audio family: codes of sound for both the context and the target, as in the paper."""
 
 import torch
 
 from stemgen_core.audio import resample, to_mono
-from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.protocol import DecodedStem, LevelRule
 from stemgen_core.codec.token_level import at_token_level
+from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.instruments import Instrument
 from stemgen_core.sound.level import fit_stem_level
 from stemgen_core.types import CodecSpec, Waveform
 
 
 class AudioTokens:
-    """Target codec and context codec in one: context and stem are codes of the same EnCodec.
+    """Target codec and context codec in one: context and stem are codes of the same codec.
 
     Both are brought to one level before they are encoded, and a decoded stem is fitted to its context: codes need not
     say how loud something is (decision 0056).
 
     Args:
-        codec: the EnCodec, bundled or published.
+        codec: an EnCodec, trained or published, or a band codec.
     """
 
-    def __init__(self, codec: EncodecCodec) -> None:
+    def __init__(self, codec: WaveformCodec) -> None:
         self.codec = codec
 
     @property

@@ -1,27 +1,22 @@
 """Audio tokens without a learned encoder: levels of bands, quantised in steps, and a small network back to sound.
 
-Where there is no GPU a learned encoder is worth less than none (TRAINING figures in docs/decisions/0081); bands are
+Where there is no GPU a learned encoder is the wrong investment (docs/decisions/0081-band-codec.md); bands are
 fixed, their codebooks take a minute to fit, and the decoder minutes to train. Same interface as the EnCodec.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from stemgen_core.codec.band_analysis import FLOOR_DB, BandAnalysis
 from stemgen_core.codec.band_decoder import BandDecoder
+from stemgen_core.codec.codec_files import read_config, read_weights, write_codec
 from stemgen_core.codec.phase import overlap_window, to_waveform
 from stemgen_core.errors import CheckpointError
 from stemgen_core.types import CodecSpec
 
-CONFIG_FILE = "bands.json"
-WEIGHTS_FILE = "bands.safetensors"
-MAX_CONFIG_BYTES = 65_536
+KIND = "bands"
 NUM_CANDIDATES = 3  # that quantising keeps per frame; one would be greedy
 SPECTRUM_WINDOW = 2048
 _HALF_RANGE_DB = -FLOOR_DB / 2
@@ -66,7 +61,7 @@ class BandCodecConfig:
     @property
     def spec(self) -> CodecSpec:
         """What a language model must know of this codec."""
-        return CodecSpec("bands", self.sample_rate_hz, self.hop_length, self.num_codebooks, self.codebook_size)
+        return CodecSpec(KIND, self.sample_rate_hz, self.hop_length, self.num_codebooks, self.codebook_size)
 
 
 BAND_CODEC_PRESETS: dict[str, BandCodecConfig] = {
@@ -156,12 +151,9 @@ class BandCodec:
         return self
 
     def save(self, folder: Path) -> None:
-        """Write `bands.json` and `bands.safetensors` into `folder`, which is made if need be."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the codec into `folder`, which is made if need be."""
         weights = {f"decoder.{name}": value for name, value in self.decoder.state_dict().items()}
-        weights["codebooks"] = self.codebooks
-        save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, folder / WEIGHTS_FILE)
-        (folder / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=2) + "\n", encoding="utf-8")
+        write_codec(folder, KIND, self.config, weights | {"codebooks": self.codebooks})
 
     @classmethod
     def load(cls, folder: Path) -> "BandCodec":
@@ -170,11 +162,8 @@ class BandCodec:
         Raises:
             CheckpointError: if files are missing, damaged or don't fit each other.
         """
-        codec = cls(_read_config(folder / CONFIG_FILE))
-        try:
-            weights = load_file(folder / WEIGHTS_FILE)
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"The codec's weights cannot be read: {error}") from error
+        codec = cls(read_config(folder, KIND, BandCodecConfig))
+        weights = read_weights(folder)
         codebooks = weights.pop("codebooks", torch.zeros(0))
         if codebooks.shape != codec.codebooks.shape:
             raise CheckpointError("The codec's codebooks do not fit its configuration.")
@@ -224,32 +213,6 @@ def quantise(rows: torch.Tensor, codebooks: torch.Tensor, *, num_candidates: int
         residuals = parents - codebook[entry]
     best = residuals.square().sum(-1).argmin(1)  # [N]
     return codes[torch.arange(num_rows, device=rows.device), best]
-
-
-def config_from_json(values: Mapping[str, object]) -> BandCodecConfig:
-    """Build a configuration from parsed JSON.
-
-    Raises:
-        CheckpointError: if a field is unknown, missing, or out of range.
-    """
-    names = {field.name for field in fields(BandCodecConfig)}
-    if set(values) != names:
-        raise CheckpointError(f"The codec's configuration has wrong fields: {sorted(set(values) ^ names)}")
-    try:
-        return BandCodecConfig(**values)  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"The codec's configuration is not usable: {error}") from error
-
-
-def _read_config(path: Path) -> BandCodecConfig:
-    try:
-        with path.open("rb") as file:
-            values = json.loads(file.read(MAX_CONFIG_BYTES))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"The codec's configuration {path} cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"The codec's configuration {path} is not a JSON object")
-    return config_from_json(values)
 
 
 def spectrum_of(waveform: torch.Tensor, hop_length: int) -> torch.Tensor:

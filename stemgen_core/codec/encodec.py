@@ -1,25 +1,20 @@
 """Audio tokens: audiocraft's EnCodec behind our codec interface, kept as safetensors + JSON."""
 
-import json
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from stemgen_core.codec.audiocraft_parts import load_audiocraft_parts
+from stemgen_core.codec.codec_files import read_config, read_weights, write_codec
 from stemgen_core.errors import CheckpointError
 from stemgen_core.types import CodecSpec
 
-CONFIG_FILE = "encodec.json"
-WEIGHTS_FILE = "encodec.safetensors"
-MAX_CONFIG_BYTES = 65_536
+KIND = "encodec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ class EncodecConfig:
     @property
     def spec(self) -> CodecSpec:
         """What a language model must know of this codec."""
-        return CodecSpec("encodec", self.sample_rate_hz, self.hop_length, self.num_codebooks, self.codebook_size)
+        return CodecSpec(KIND, self.sample_rate_hz, self.hop_length, self.num_codebooks, self.codebook_size)
 
 
 ENCODEC_PRESETS: dict[str, EncodecConfig] = {
@@ -142,11 +137,8 @@ class EncodecCodec:
         return self
 
     def save(self, folder: Path) -> None:
-        """Write `encodec.json` and `encodec.safetensors` into `folder`, which is made if need be."""
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
-        save_file(weights, folder / WEIGHTS_FILE)
-        (folder / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=2) + "\n", encoding="utf-8")
+        """Write the codec into `folder`, which is made if need be."""
+        write_codec(folder, KIND, self.config, self.model.state_dict())
 
     @classmethod
     def load(cls, folder: Path) -> "EncodecCodec":
@@ -155,12 +147,7 @@ class EncodecCodec:
         Raises:
             CheckpointError: if files are missing, damaged or don't fit each other.
         """
-        config = _read_config(folder / CONFIG_FILE)
-        try:
-            weights = load_file(folder / WEIGHTS_FILE)
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"The codec's weights cannot be read: {error}") from error
-        return cls.from_weights(config, weights)
+        return cls.from_weights(read_config(folder, KIND, EncodecConfig), read_weights(folder))
 
     @classmethod
     def from_weights(cls, config: EncodecConfig, weights: Mapping[str, torch.Tensor]) -> "EncodecCodec":
@@ -175,32 +162,6 @@ class EncodecCodec:
         except RuntimeError as error:
             raise CheckpointError(f"The codec's weights do not fit its configuration: {error}") from error
         return codec
-
-
-def config_from_json(values: Mapping[str, Any]) -> EncodecConfig:
-    """Build a configuration from parsed JSON.
-
-    Raises:
-        CheckpointError: if a field is unknown, missing, or out of range.
-    """
-    names = {field.name for field in fields(EncodecConfig)}
-    if set(values) != names:
-        raise CheckpointError(f"The codec's configuration has wrong fields: {sorted(set(values) ^ names)}")
-    try:
-        return EncodecConfig(**{**values, "ratios": tuple(values["ratios"])})
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"The codec's configuration is not usable: {error}") from error
-
-
-def _read_config(path: Path) -> EncodecConfig:
-    try:
-        with path.open("rb") as file:
-            values = json.loads(file.read(MAX_CONFIG_BYTES))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"The codec's configuration {path} cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"The codec's configuration {path} is not a JSON object")
-    return config_from_json(values)
 
 
 def _build_model(config: EncodecConfig) -> nn.Module:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stemgen_core.codec.audio_tokens import AudioTokens
+from stemgen_core.codec.codec_files import CONFIG_FILE, WEIGHTS_FILE
 from stemgen_core.codec.context_features import BandFeatures
-from stemgen_core.codec.encodec import CONFIG_FILE, WEIGHTS_FILE, EncodecCodec
 from stemgen_core.codec.protocol import ContextCodec, TargetCodec
 from stemgen_core.codec.score_codec import ScoreCodec
+from stemgen_core.codec.waveform_codec import load_waveform_codec
 from stemgen_core.errors import CheckpointError
 from stemgen_core.sound.soundfont import SoundfontPlayer
 
@@ -32,5 +33,5 @@ def open_codecs(family: str, find_file: Callable[[str], Path]) -> tuple[TargetCo
     paths = [find_file(name) for name in FAMILY_FILES[family]]
     if family == "score":
         return ScoreCodec(SoundfontPlayer(paths[0])), BandFeatures()
-    tokens = AudioTokens(EncodecCodec.load(paths[0].parent))
+    tokens = AudioTokens(load_waveform_codec(paths[0].parent))
     return tokens, tokens

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from stemgen_core.checkpoint import save_bundle
-from stemgen_core.codec.encodec import EncodecCodec
+from stemgen_core.codec.waveform_codec import load_waveform_codec
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.legs.clock import LegClock
 from stemgen_core.legs.plan import LegPlan
@@ -124,7 +124,7 @@ class LegDriver:
                 deadline_s=time.monotonic() + 0.6 * self.clock.seconds_left(),
                 is_growing=lambda: writer.poll() is None,
             )
-            codec = EncodecCodec.load(codec_path)
+            codec = load_waveform_codec(codec_path)
             self._train(TokenFamily(codec, token_corpus.manifest["tokens"]), token_corpus)
         finally:
             writer.terminate()
@@ -301,7 +301,7 @@ def tokenise_leg(work: Path, plan: LegPlan, device: str) -> None:
     tokenise_corpus(
         _as_they_come(corpus, plan.num_pieces),
         corpus,
-        EncodecCodec.load(work / "out" / CODEC),
+        load_waveform_codec(work / "out" / CODEC),
         work / "tokens",
         TokenSettings(plan.num_renders, plan.num_mixes, plan.corpus_seed),
         device=device,

@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH
 from stemgen_core.codec import context_features
 from stemgen_core.codec.context_features import FRAME_LENGTH, SAMPLE_RATE_HZ, TUNINGS_CENTS, extract_features
-from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.score_tokens import (
     FIRST_HOLD,
     FIRST_ONSET,
@@ -26,6 +25,7 @@ from stemgen_core.codec.score_tokens import (
     levels_used,
 )
 from stemgen_core.codec.token_level import at_token_level
+from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.instruments import Instrument
 from stemgen_core.model.config import SIZES, ModelConfig, build_config
@@ -127,7 +127,7 @@ class ScoreFamily:
 
 
 class AudioFamily:
-    """EnCodec codes for target and context, the paper's way.
+    """Codes of sound for target and context, the paper's way.
 
     Args:
         codec: trained by `stemgen train codec`, or a published one.
@@ -136,7 +136,7 @@ class AudioFamily:
     name = "audio"
     first_level_share: float | None = None
 
-    def __init__(self, codec: EncodecCodec) -> None:
+    def __init__(self, codec: WaveformCodec) -> None:
         self.codec = codec
 
     def model_config(self, size: str) -> ModelConfig:
@@ -204,7 +204,7 @@ class ScoreBatches(ExampleBatches):
 class AudioBatches(ExampleBatches):
     """Examples of the audio family."""
 
-    def __init__(self, codec: EncodecCodec, pieces: Sequence[CorpusPiece], **options: Any) -> None:
+    def __init__(self, codec: WaveformCodec, pieces: Sequence[CorpusPiece], **options: Any) -> None:
         super().__init__(
             pieces, frame_length=codec.spec.hop_length, sample_rate_hz=codec.spec.sample_rate_hz, **options
         )

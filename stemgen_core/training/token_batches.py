@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from stemgen_core.codec.encodec import EncodecCodec
+from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.training.examples import NUM_TRIES, TARGETS_PER_CONTEXT, BatchesOfRun, ExampleBatch, WindowPlace
@@ -25,7 +25,7 @@ class TokenFamily(AudioFamily):
         InvalidRequestError: if the codes are of another layout.
     """
 
-    def __init__(self, codec: EncodecCodec, tokens: dict[str, Any]) -> None:
+    def __init__(self, codec: WaveformCodec, tokens: dict[str, Any]) -> None:
         super().__init__(codec)
         spec = codec.spec
         known = {

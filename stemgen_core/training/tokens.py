@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
+from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
 from stemgen_core.corpus.render import render_piece
 from stemgen_core.corpus.roughening import roughen
@@ -75,7 +75,7 @@ class _Render:
 def tokenise_corpus(
     pieces: Iterator[CorpusPiece],
     corpus: Corpus,
-    codec: EncodecCodec,
+    codec: WaveformCodec,
     out_folder: Path,
     settings: TokenSettings,
     *,
@@ -171,7 +171,7 @@ def _subset(num_stems: int, rng: np.random.Generator) -> np.ndarray:
     return chosen
 
 
-def _write_render(folder: Path, render: _Render, codec: EncodecCodec, device: str) -> None:
+def _write_render(folder: Path, render: _Render, codec: WaveformCodec, device: str) -> None:
     path = folder / "pieces" / f"{render.entry.index:06d}-r{render.number}.npz"
     with path.with_suffix(".part").open("wb") as file:
         np.savez(
@@ -184,7 +184,7 @@ def _write_render(folder: Path, render: _Render, codec: EncodecCodec, device: st
     path.with_suffix(".part").rename(path)
 
 
-def _encode(sounds: np.ndarray, codec: EncodecCodec, device: str) -> np.ndarray:
+def _encode(sounds: np.ndarray, codec: WaveformCodec, device: str) -> np.ndarray:
     """Encode int16 [N, L], int16 [N, K, T]."""
     batches = torch.from_numpy(sounds)[:, None].split(_ENCODED_AT_ONCE)  # x [n, 1, L]
     codes = torch.cat([codec.encode(batch.to(device).float() / 32_767).cpu() for batch in batches])

@@ -2,21 +2,35 @@
 
 import pytest
 import torch
+from torch import nn
 
 from stemgen_core.codec.audio_tokens import AudioTokens
+from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec
 from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec
 from stemgen_core.codec.protocol import ContextCodec, TargetCodec
+from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.instruments import find_instrument
 from stemgen_core.types import Waveform
 
 BASS = find_instrument("bass")
 
 
-@pytest.fixture
-def tokens() -> AudioTokens:
+@pytest.fixture(params=["encodec", "bands"])
+def tokens(request: pytest.FixtureRequest) -> AudioTokens:
     with torch.random.fork_rng():
         torch.manual_seed(4)
-        return AudioTokens(EncodecCodec(ENCODEC_PRESETS["tiny"]))
+        if request.param == "encodec":
+            return AudioTokens(EncodecCodec(ENCODEC_PRESETS["tiny"]))
+        codec = BandCodec(BAND_CODEC_PRESETS["tiny-bands"])
+        codec.codebooks = 0.4 * torch.randn_like(codec.codebooks)
+        return AudioTokens(codec)
+
+
+def decoder_of(codec: WaveformCodec) -> nn.Module:
+    if isinstance(codec, BandCodec):
+        return codec.decoder.leave
+    assert isinstance(codec, EncodecCodec)
+    return codec.model.get_submodule("decoder")
 
 
 def noise(num_audio_samples: int, rate_hz: int = 32_000, num_channels: int = 1) -> Waveform:
@@ -69,7 +83,7 @@ def test_the_stem_has_the_contexts_rate_and_exact_length(
 
 def test_a_stem_is_fitted_to_its_context_and_never_clips(tokens: AudioTokens) -> None:
     with torch.no_grad():
-        for parameter in tokens.codec.model.get_submodule("decoder").parameters():
+        for parameter in decoder_of(tokens.codec).parameters():
             parameter.mul_(3.0)
     codes = tokens.encode(noise(6400), 10)
     quiet = Waveform(0.03 * noise(6400).samples, 32_000)

@@ -13,8 +13,6 @@ from safetensors.torch import load_file, save_file
 from stemgen_core.codec.band_analysis import FLOOR_DB, LOWEST_HZ, BandAnalysis
 from stemgen_core.codec.band_codec import (
     BAND_CODEC_PRESETS,
-    CONFIG_FILE,
-    WEIGHTS_FILE,
     BandCodec,
     BandCodecConfig,
     quantise,
@@ -22,6 +20,7 @@ from stemgen_core.codec.band_codec import (
     spectrum_of,
     to_decibels,
 )
+from stemgen_core.codec.codec_files import CONFIG_FILE, WEIGHTS_FILE
 from stemgen_core.errors import CheckpointError
 
 TINY = BAND_CODEC_PRESETS["tiny-bands"]

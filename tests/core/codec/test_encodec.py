@@ -8,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec
+from stemgen_core.codec.codec_files import CONFIG_FILE, WEIGHTS_FILE
 from stemgen_core.codec.encodec import (
-    CONFIG_FILE,
     ENCODEC_PRESETS,
-    WEIGHTS_FILE,
     EncodecCodec,
     EncodecConfig,
 )
+from stemgen_core.codec.waveform_codec import load_waveform_codec
 from stemgen_core.errors import CheckpointError
 
 TINY = ENCODEC_PRESETS["tiny"]
@@ -155,3 +156,18 @@ def test_a_nonsensical_configuration_is_refused(codec: EncodecCodec, tmp_path: P
 def test_a_rate_that_is_no_multiple_of_the_hop_is_refused() -> None:
     with pytest.raises(ValueError, match="44100 Hz is no multiple of the hop length 640"):
         EncodecConfig(sample_rate_hz=44_100)
+
+
+def test_a_codec_is_opened_as_what_it_is(codec: EncodecCodec, tmp_path: Path) -> None:
+    bands = BandCodec(BAND_CODEC_PRESETS["tiny-bands"])
+    codec.save(tmp_path / "encodec")
+    bands.save(tmp_path / "bands")
+    bands.save(tmp_path / "odd")
+    (tmp_path / "odd" / CONFIG_FILE).write_text('{"kind": "wax cylinder"}')
+
+    assert isinstance(load_waveform_codec(tmp_path / "encodec"), EncodecCodec)
+    assert isinstance(load_waveform_codec(tmp_path / "bands"), BandCodec)
+    with pytest.raises(CheckpointError, match="no codec of the kind 'wax cylinder'; it has: encodec, bands"):
+        load_waveform_codec(tmp_path / "odd")
+    with pytest.raises(CheckpointError, match="not of the kind 'encodec'"):
+        EncodecCodec.load(tmp_path / "bands")

@@ -104,4 +104,4 @@ def test_the_codec_trains_from_a_corpus_folder(tmp_path: Path) -> None:
 
     assert result.is_finished
     assert result.best_held_out_loss is not None
-    assert (result.codec_path / "encodec.safetensors").exists()
+    assert (result.codec_path / "codec.safetensors").exists()

@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stemgen_core.codec.encodec import WEIGHTS_FILE, EncodecCodec
+from stemgen_core.codec.codec_files import WEIGHTS_FILE
+from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.errors import CheckpointError, InvalidRequestError
 from stemgen_core.training.codec import CODEC_TRAINING_PRESETS, CodecTrainingConfig, train_codec_on
 
