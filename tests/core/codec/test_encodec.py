@@ -107,7 +107,7 @@ def test_codes_of_another_layout_are_refused(codec: EncodecCodec, codes: torch.T
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"encodec\.json cannot be read"):
+    with pytest.raises(CheckpointError, match=r"codec\.json cannot be read"):
         EncodecCodec.load(tmp_path)
 
 
