@@ -137,7 +137,11 @@ class BandCodec:
         lowest, highest = int(codes.min()), int(codes.max())
         if lowest < 0 or highest >= self.spec.codebook_size:
             raise ValueError(f"codes must be in [0, {self.spec.codebook_size}), got {lowest}..{highest}")
-        logarithms = self.decoder(self.levels_of(codes))  # [B, bins, 2 T]
+        return self.decode_levels(self.levels_of(codes))
+
+    def decode_levels(self, levels: torch.Tensor) -> torch.Tensor:
+        """Turn scaled levels, float32 [B, F, T], into audio, float32 [B, 1, T * hop_length]."""
+        logarithms = self.decoder(levels)  # [B, bins, 2 T]
         magnitude = logarithms.clamp(_LOWEST_LOG, _HIGHEST_LOG).exp()
         magnitude = torch.cat([magnitude, magnitude[:, :, -1:]], 2)  # the frame at the very end
         hop_length = self.config.hop_length // 2
