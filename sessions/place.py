@@ -60,6 +60,7 @@ class Place:
             PlaceError: if it can't be read.
         """
         with self._in_words(f"can't be read ({name})"):
+            self._files.invalidate_cache(self._at(name))
             self._files.get_file(self._at(name), str(target))
 
     def read(self, name: str) -> bytes:
@@ -80,20 +81,27 @@ class Place:
             PlaceError: if it can't be read.
         """
         digest = hashlib.sha256()
-        with self._in_words(f"can't be read ({name})"), self._files.open(self._at(name), "rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
+        with self._in_words(f"can't be read ({name})"):
+            self._files.invalidate_cache(self._at(name))  # it may be another file by now
+            with self._files.open(self._at(name), "rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    digest.update(chunk)
         return digest.hexdigest()
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Return the name and size in bytes of every file below a folder, as they are now; none if there is no folder.
 
         Raises:
-            PlaceError: if the place can't be read.
+            PlaceError: if the place can't be read, or is in a bucket that is not there.
         """
+        found: dict[str, dict[str, Any]] = {}
         with self._in_words("can't be read"):
             self._files.invalidate_cache()
-            found = cast("dict[str, dict[str, Any]]", self._files.find(self._at(folder), detail=True))
+            try:
+                found = self._files.find(self._at(folder), detail=True)
+            except FileNotFoundError as error:
+                if not self._files.exists(self._files._parent(self._root)):
+                    raise PlaceError(f"{self.address} can't be read: {error}") from error
         return {name.removeprefix(f"{self._root}/"): int(info["size"]) for name, info in found.items()}
 
     def modified_s(self, name: str) -> float:
@@ -136,7 +144,7 @@ class Place:
     def _in_words(self, what: str) -> Generator[None]:
         try:
             yield
-        except FileNotFoundError:
+        except (FileNotFoundError, PlaceError):
             raise
         except Exception as error:  # each of fsspec's back ends has errors of its own
             raise PlaceError(f"{self.address} {what}: {error}") from error

@@ -24,7 +24,7 @@ from app.ui.shelf_views import EMPTY_EXPORT, EMPTY_TREE, export_view, sessions_v
 from app.ui.uploads import uploaded_path
 from app.ui.views import Json, node_labels
 from sessions.errors import NotFoundError, SessionError
-from sessions.tree import Node
+from sessions.tree import MAX_SEED, Node
 from stemgen_core.errors import InvalidRequestError, StemGenError
 
 EXPECTED_ERRORS = (StudioError, SessionError, StemGenError)
@@ -121,8 +121,12 @@ class Handlers:
         return self._refresh(token, page)
 
     def on_next_seed(self, seed: float | None, is_locked: bool) -> int:
-        """Return a new seed for the next turn, unless it is locked."""
-        return int(seed or 0) if is_locked else secrets.randbelow(READABLE_SEEDS)
+        """Return a new seed for the next turn, unless it is locked, and is one.
+
+        A number with hundreds of digits can be sent, but not sent back: Gradio's answers would end with it.
+        """
+        is_kept = is_locked and 0 <= (seed or 0) <= MAX_SEED
+        return int(seed or 0) if is_kept else secrets.randbelow(READABLE_SEEDS)
 
     @says_errors
     def on_cancel(self, page: Json, browser: Json, event: gr.EventData) -> Shown:

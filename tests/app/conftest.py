@@ -11,10 +11,12 @@ from app.model_shelf import Generator, ModelShelf
 from app.services import Studio
 from app.sounds import SoundShelf
 from app.worker import GenerationWorker
-from sessions.store import open_store
+from sessions.home import DataHome
+from sessions.store import open_home
 from sessions.tree import Node
-from tests.app.fakes import PLAIN_FILES, EchoGenerator, write_clip
+from tests.app.fakes import PLAIN_FILES, write_clip
 from tests.app.waiting import OWNER
+from tests.generators import EchoGenerator
 
 OpenStudio = Callable[..., AbstractContextManager[Studio]]
 
@@ -25,9 +27,9 @@ def open_studio(tmp_path: Path) -> OpenStudio:
     example = Example("loop", "Loop", "120 BPM", write_clip(tmp_path / "loop.wav"))
 
     @contextmanager
-    def _open(generator: Generator | None = None) -> Iterator[Studio]:
+    def _open(generator: Generator | None = None, home: DataHome | None = None) -> Iterator[Studio]:
         model = generator or EchoGenerator()
-        with open_store(tmp_path / "data") as store:
+        with open_home(home or DataHome(tmp_path / "data")) as store:
             sounds = SoundShelf(store.blobs, PLAIN_FILES)
             models = ModelShelf(lambda: model)
             models.wait(5)

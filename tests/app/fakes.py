@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,47 +11,10 @@ import soundfile
 import torch
 
 from app.sounds import SoundFiles, read_kept
-from stemgen_core.analysis.fit import FitReport
-from stemgen_core.errors import GenerationCancelledError, InvalidRequestError
+from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult
-from stemgen_core.instruments import INSTRUMENTS, Instrument
-from stemgen_core.score import Note
 from stemgen_core.types import Waveform
-
-GOOD_FIT = FitReport(
-    offset_ms=3.2, onset_agreement=0.82, harmony_agreement=0.74, level_db=-4.0, is_silent=False, verdict="good"
-)
-POOR_FIT = FitReport(
-    offset_ms=46.0, onset_agreement=0.11, harmony_agreement=0.2, level_db=2.0, is_silent=False, verdict="poor"
-)
-PLAYED = tuple(
-    instrument for instrument in INSTRUMENTS if instrument.name in ("bass", "drums", "piano", "guitar", "synth_pad")
-)
-
-
-@dataclass
-class EchoGenerator:
-    """Answers with the context itself, at once."""
-
-    model_id: str = "echo"
-    instruments: tuple[Instrument, ...] = PLAYED
-    genres: tuple[str, ...] = ()
-    stem_categories: tuple[str, ...] = ()
-    device: str = "cpu"
-    contexts: list[Waveform] = field(default_factory=list)
-    requests: list[GenerationRequest] = field(default_factory=list)
-
-    def generate(
-        self,
-        context: Waveform,
-        request: GenerationRequest,
-        *,
-        report_progress: Callable[[float], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> GenerationResult:
-        self.contexts.append(context)
-        self.requests.append(request)
-        return GenerationResult(context, (Note(0.0, 40, 0.5, 90),), self.model_id, 0.01, GOOD_FIT)
+from tests.generators import GOOD_FIT, POOR_FIT, Caller, EchoGenerator, FakeGenerator
 
 
 @dataclass
@@ -61,21 +24,12 @@ class GatedGenerator(EchoGenerator):
     gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def generate(
-        self,
-        context: Waveform,
-        request: GenerationRequest,
-        *,
-        report_progress: Callable[[float], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> GenerationResult:
+    def play(self, context: Waveform, request: GenerationRequest, caller: Caller) -> GenerationResult:
         self.entered.release()
         while not self.gate.acquire(timeout=0.01):
-            if should_stop is not None and should_stop():
-                raise GenerationCancelledError("Stopped as asked.")
-        if report_progress is not None:
-            report_progress(1.0)
-        return EchoGenerator.generate(self, context, request)
+            caller.stop_if_enough()
+        caller.hears(1.0)
+        return super().play(context, request, caller)
 
 
 @dataclass
@@ -85,59 +39,36 @@ class FailingGenerator(EchoGenerator):
     error: Exception = field(default_factory=lambda: InvalidRequestError("This can't be played."))
     bad_seeds: tuple[int, ...] = (0,)
 
-    def generate(
-        self,
-        context: Waveform,
-        request: GenerationRequest,
-        *,
-        report_progress: Callable[[float], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> GenerationResult:
+    def play(self, context: Waveform, request: GenerationRequest, caller: Caller) -> GenerationResult:
         if request.seed in self.bad_seeds:
             raise self.error
-        return EchoGenerator.generate(self, context, request)
+        return super().play(context, request, caller)
 
 
 @dataclass
-class NoiseBurstGenerator:
+class NoiseBurstGenerator(FakeGenerator):
     """Plays bursts of noise on the context's beats, different for each seed, a decoding step at a time."""
 
+    model_id: str = "noise-bursts"
     seconds_per_step: float = 0.05
     num_steps: int = 8
-    model_id: str = "noise-bursts"
-    instruments: tuple[Instrument, ...] = PLAYED
-    genres: tuple[str, ...] = ()
-    stem_categories: tuple[str, ...] = ()
-    device: str = "cpu"
-    contexts: list[Waveform] = field(default_factory=list)
-    requests: list[GenerationRequest] = field(default_factory=list)
     num_running: int = 0
     max_running: int = 0
     steps_done: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def generate(
-        self,
-        context: Waveform,
-        request: GenerationRequest,
-        *,
-        report_progress: Callable[[float], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> GenerationResult:
-        self.contexts.append(context)
-        self.requests.append(request)
+    def play(self, context: Waveform, request: GenerationRequest, caller: Caller) -> GenerationResult:
         self.num_running += 1
         self.max_running = max(self.max_running, self.num_running)
         began_s = time.monotonic()
         try:
             for step in range(self.num_steps):
-                if should_stop is not None and should_stop():
+                if caller.has_enough:
                     self.stopped.set()
-                    raise GenerationCancelledError("Stopped as asked.")
+                    caller.stop_if_enough()
                 time.sleep(self.seconds_per_step)
                 self.steps_done += 1
-                if report_progress is not None:
-                    report_progress((step + 1) / self.num_steps)
+                caller.hears((step + 1) / self.num_steps)
         finally:
             self.num_running -= 1
         fit = POOR_FIT if request.seed % 2 else GOOD_FIT

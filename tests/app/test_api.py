@@ -26,8 +26,9 @@ from sessions.store import open_store
 from sessions.tree import Node
 from stemgen_core.errors import InvalidRequestError
 from tests.app.exporting.conftest import NotingGenerator
-from tests.app.fakes import PLAYED, write_clip
+from tests.app.fakes import write_clip
 from tests.app.waiting import OWNER
+from tests.generators import PLAYED
 
 pytestmark = pytest.mark.filterwarnings("default")  # the server runs here: Gradio's threads may warn
 ENDPOINTS = {

@@ -19,8 +19,9 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest
 from stemgen_core.sampling.settings import PRESETS
 from tests.app.conftest import OpenStudio
-from tests.app.fakes import EchoGenerator, FailingGenerator, GatedGenerator, NoiseBurstGenerator, noise_bursts
+from tests.app.fakes import FailingGenerator, GatedGenerator, NoiseBurstGenerator, noise_bursts
 from tests.app.waiting import OWNER, finished, wait_for
+from tests.generators import EchoGenerator
 
 BROWSER = {"token": OWNER}
 FINE = {"verdict": "good", "onset_agreement": 0.9, "harmony_agreement": 0.9, "offset_ms": 2.0}

@@ -14,14 +14,14 @@ from app.model_shelf import ModelShelf
 from app.services import Studio
 from app.settings import Settings
 from app.ui.feed_handlers import FeedHandlers as Handlers
-from app.ui.handlers import SHOWN, notice, read_order
+from app.ui.handlers import READABLE_SEEDS, SHOWN, notice, read_order
 from app.ui.layout import build_page
 from app.ui.theme import build_theme, page_style
-from sessions.tree import Node
+from sessions.tree import MAX_SEED, Node
 from stemgen_core.errors import CheckpointError, InvalidRequestError
 from stemgen_core.instruments import INSTRUMENTS
-from tests.app.fakes import PLAYED, EchoGenerator
 from tests.app.waiting import OWNER
+from tests.generators import PLAYED, EchoGenerator
 
 BROWSER = {"token": OWNER}
 
@@ -131,6 +131,10 @@ def test_a_locked_seed_stays_and_an_open_one_changes(studio: Studio) -> None:
     handlers = Handlers(studio)
 
     assert handlers.on_next_seed(41.0, True) == 41
+    assert handlers.on_next_seed(None, True) == 0
+    assert handlers.on_next_seed(MAX_SEED, True) == MAX_SEED
+    for number in (1e308, -1.0, MAX_SEED + 1):  # can't be answered with, or be a seed
+        assert 0 <= handlers.on_next_seed(number, True) < READABLE_SEEDS
     assert len({handlers.on_next_seed(41.0, False) for _ in range(20)}) > 1
 
 

@@ -17,8 +17,8 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult
 from stemgen_core.types import Waveform
 from tests.app.conftest import OpenStudio
-from tests.app.fakes import EchoGenerator
 from tests.app.waiting import OWNER, finished
+from tests.generators import Caller, EchoGenerator
 
 
 @dataclass
@@ -28,10 +28,10 @@ class SeedLevelGenerator(EchoGenerator):
     model_id: str = "seed-level"
     drift: float = 0.0
 
-    def generate(self, context: Waveform, request: GenerationRequest, **_: object) -> GenerationResult:
+    def play(self, context: Waveform, request: GenerationRequest, caller: Caller) -> GenerationResult:
         level = 0.1 + 0.01 * (request.seed % 50) + 0.001 * request.settings.num_steps[0] + self.drift
         level += 0.0001 * len(request.instrument)
-        result = EchoGenerator.generate(self, context, request)
+        result = super().play(context, request, caller)
         stem = Waveform(context.samples * level, context.sample_rate_hz)
         return GenerationResult(stem, result.notes, self.model_id, 0.01, result.fit)
 

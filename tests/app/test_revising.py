@@ -17,8 +17,9 @@ from sessions.tree import Node, NodeKind, Turn
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.types import Waveform
 from tests.app.conftest import OpenStudio
-from tests.app.fakes import GOOD_FIT, POOR_FIT, EchoGenerator, NoiseBurstGenerator
+from tests.app.fakes import NoiseBurstGenerator
 from tests.app.waiting import OWNER, finished
+from tests.generators import GOOD_FIT, POOR_FIT, EchoGenerator
 
 STRANGER = "f" * 32
 

@@ -1,5 +1,8 @@
 """Who may hear what over HTTP."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -7,7 +10,9 @@ from starlette.testclient import TestClient
 from app.services import Studio
 from app.ui.routes import KEY_HEADER, build_routes
 from app.ui.static import FONT
+from sessions.home import CACHE_FOLDER, DataHome
 from sessions.tree import Node
+from tests.app.conftest import OpenStudio
 from tests.app.waiting import OWNER
 
 
@@ -56,3 +61,25 @@ def test_scripts_are_served_and_nothing_beside_them(client: TestClient) -> None:
     assert client.get(f"/studio-static/{FONT}").headers["content-type"] == "font/woff2"
     assert client.get("/studio-static/__init__.py").status_code == 404
     assert client.get("/studio-static/..%2ftheme.py").status_code == 404
+
+
+def test_a_sound_at_an_address_is_heard_in_ranges_by_its_owner_alone_also_when_no_copy_is_here(
+    open_studio: OpenStudio, tmp_path: Path
+) -> None:
+    home = DataHome(tmp_path / "data", blob_url=f"memory://{tmp_path.name}/sounds")
+    with open_studio(home=home) as studio:
+        node = studio.start_from_example(OWNER, "loop")
+        client = TestClient(Starlette(routes=build_routes(studio)))
+        assert node.audio is not None
+        url, key = f"/media/{node.audio.sha256}.flac", {KEY_HEADER: OWNER}
+        whole = client.get(url, headers=key).content
+        shutil.rmtree(home.folder / CACHE_FOLDER)
+
+        part = client.get(url, headers=key | {"Range": "bytes=4-99"})
+
+        assert (part.status_code, part.content) == (206, whole[4:100])
+        assert part.headers["content-range"] == f"bytes 4-99/{len(whole)}"
+        assert client.get(url, headers=key | {"Range": f"bytes={len(whole)}-"}).status_code == 416
+        assert client.get(url, headers={KEY_HEADER: "f" * 32}).status_code == 404
+        studio.store.blobs.remove(node.audio.sha256)
+        assert client.get(url, headers=key).status_code == 404

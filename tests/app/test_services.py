@@ -18,8 +18,9 @@ from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidReques
 from stemgen_core.generator import GenerationRequest
 from stemgen_core.sampling.settings import PRESETS
 from tests.app.conftest import OpenStudio
-from tests.app.fakes import EchoGenerator, FailingGenerator, GatedGenerator, NoiseBurstGenerator, write_clip
+from tests.app.fakes import FailingGenerator, GatedGenerator, NoiseBurstGenerator, write_clip
 from tests.app.waiting import OWNER, finished, wait_for
+from tests.generators import EchoGenerator
 
 STRANGER = "f" * 32
 BASS = StemOrder("bass", 2, "fast", 7)
@@ -134,7 +135,7 @@ def test_cancel_stops_the_model_and_keeps_what_was_finished(open_studio: OpenStu
 
         wait_for(lambda: studio.worker.progress(turn.id) is None)
         assert _states(studio.store.turn(OWNER, turn.id)) == ["done", "cancelled"]
-        assert len(generator.contexts) == 1  # the second never came to its end
+        assert len(generator.finished) == 1  # the second never came to its end
 
 
 def test_the_model_is_never_asked_for_two_things_at_once(open_studio: OpenStudio) -> None:

@@ -11,8 +11,9 @@ from app.worker import MAX_TURNS, MAX_TURNS_PER_OWNER
 from sessions.errors import InvalidActionError
 from sessions.tree import Turn, WorkState
 from tests.app.conftest import OpenStudio
-from tests.app.fakes import EchoGenerator, GatedGenerator
+from tests.app.fakes import GatedGenerator
 from tests.app.waiting import OWNER, finished, wait_for
+from tests.generators import EchoGenerator
 
 ONE = StemOrder("bass", 1, "fast", 7)
 TWO = StemOrder("bass", 2, "fast", 7)

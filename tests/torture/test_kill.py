@@ -229,8 +229,10 @@ def _kill_at_random(tmp_path: Path, num_times: int) -> tuple[int, int]:
         if number % 20 == 0:  # a folder goes through twenty crashes
             folder = tmp_path / f"round-{number}"
             folder.mkdir()
-        kill_after(partial(generate_and_edit, folder, clip, number), folder, rng.randrange(1, 60), rng.uniform(0, 0.05))
-        found = assert_nothing_lost(folder)
+        home, acks_path = DataHome(folder / "data"), folder / "acks"
+        work = partial(generate_and_edit, home, acks_path, clip, number)
+        kill_after(work, acks_path, rng.randrange(1, 60), rng.uniform(0, 0.05))
+        found = assert_nothing_lost(home, acks_path)
         if number % 20 == 19 or number == num_times - 1:
             num_stems, num_acks = num_stems + found[0], num_acks + found[1]
     return num_stems, num_acks

@@ -15,11 +15,13 @@ from app.services import StemOrder, Studio
 from app.sounds import SoundShelf
 from app.worker import GenerationWorker
 from sessions.check import check_database, check_sounds
-from sessions.store import SessionStore, open_store
+from sessions.home import DataHome
+from sessions.store import SessionStore, open_home
 from sessions.tree import Mixer, WorkState
 from stemgen_core.generator import GenerationRequest, GenerationResult
 from stemgen_core.types import Waveform
-from tests.app.fakes import GOOD_FIT, PLAIN_FILES, EchoGenerator, noise_bursts
+from tests.app.fakes import PLAIN_FILES, noise_bursts
+from tests.generators import GOOD_FIT, Caller, EchoGenerator
 
 OWNER = "0" * 32
 
@@ -30,18 +32,10 @@ class HastyGenerator(EchoGenerator):
 
     model_id: str = "hasty"
 
-    def generate(
-        self,
-        context: Waveform,
-        request: GenerationRequest,
-        *,
-        report_progress: Callable[[float], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> GenerationResult:
+    def play(self, context: Waveform, request: GenerationRequest, caller: Caller) -> GenerationResult:
         for step in range(4):
             time.sleep(0.001)
-            if report_progress is not None:
-                report_progress((step + 1) / 4)
+            caller.hears((step + 1) / 4)
         stem = noise_bursts(context.num_audio_samples, context.sample_rate_hz, request.seed)
         return GenerationResult(stem, None, self.model_id, 0.01, GOOD_FIT)
 
@@ -62,15 +56,15 @@ def run_in_child(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def generate_and_edit(folder: Path, clip: Path, seed: int) -> None:
-    """Generate and edit until killed; each line of `acks` is something that a user was told."""
+def generate_and_edit(home: DataHome, acks_path: Path, clip: Path, seed: int) -> None:
+    """Generate and edit until killed; each line at `acks_path` is something that a user was told."""
     rng = random.Random(seed)
-    acks = os.open(folder / "acks", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    acks = os.open(acks_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def tell(**what: object) -> None:
         os.write(acks, json.dumps(what).encode() + b"\n")
 
-    with open_store(folder / "data") as store:
+    with open_home(home) as store:
         sounds = SoundShelf(store.blobs, PLAIN_FILES)
         models = ModelShelf(HastyGenerator)
         models.wait(10)
@@ -105,12 +99,12 @@ def generate_and_edit(folder: Path, clip: Path, seed: int) -> None:
                 node = picked
 
 
-def kill_after(work: Callable[[], object], folder: Path, num_acks: int, seconds: float) -> None:
+def kill_after(work: Callable[[], object], acks_path: Path, num_acks: int, seconds: float) -> None:
     """Let a process work until it acknowledged some more things, and for some seconds more; then kill it.
 
     Counted in acknowledgements, because a time alone would kill on a busy machine before anything happened.
     """
-    num_wanted = _num_acks(folder) + num_acks
+    num_wanted = _num_acks(acks_path) + num_acks
     pid = os.fork()
     if pid == 0:
         try:
@@ -118,7 +112,7 @@ def kill_after(work: Callable[[], object], folder: Path, num_acks: int, seconds:
         finally:
             os._exit(1)
     deadline = time.monotonic() + 120
-    while _num_acks(folder) < num_wanted and time.monotonic() < deadline:
+    while _num_acks(acks_path) < num_wanted and time.monotonic() < deadline:
         time.sleep(0.002)
     time.sleep(seconds)
     os.kill(pid, signal.SIGKILL)
@@ -127,17 +121,17 @@ def kill_after(work: Callable[[], object], folder: Path, num_acks: int, seconds:
         raise ChildProcessError(f"the victim ended by itself: {status}")
 
 
-def _num_acks(folder: Path) -> int:
-    return (folder / "acks").read_text().count("\n") if (folder / "acks").exists() else 0
+def _num_acks(acks_path: Path) -> int:
+    return acks_path.read_text().count("\n") if acks_path.exists() else 0
 
 
-def assert_nothing_lost(folder: Path) -> tuple[int, int]:
-    """Hold a data folder against what users were told; return the numbers of stems and of all acknowledgements."""
-    with open_store(folder / "data") as store:
+def assert_nothing_lost(home: DataHome, acks_path: Path) -> tuple[int, int]:
+    """Hold a home against what users were told; return the numbers of stems and of all acknowledgements."""
+    with open_home(home) as store:
         assert_sound(store)
         stems: set[str] = set()
         names: dict[str, int] = {}
-        lines = (folder / "acks").read_text().splitlines()
+        lines = acks_path.read_text().splitlines()
         for line in lines:
             what = json.loads(line)
             if what["kind"] == "stem":

@@ -77,6 +77,7 @@ def test_a_files_name_is_text_in_the_session_it_begins_and_in_errors(
     clip = write_clip(tmp_path / "clip.wav", sample_rate_hz=8_000).read_bytes()
     page = visit(server.url)
     dialogs = _watch(page)
+    start_from_example(page)  # without a session there is no button for a new one
 
     for at, payload in enumerate(payloads):
         content = clip if at % 2 else b"this is no audio"

@@ -1,6 +1,5 @@
 """A piece to export: a context, a bass with notes and a piano, their strips all different."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,6 +14,7 @@ from stemgen_core.types import Waveform
 from tests.app.conftest import OpenStudio
 from tests.app.fakes import NoiseBurstGenerator
 from tests.app.waiting import OWNER, finished
+from tests.generators import Caller
 
 NOTES = (Note(0.0, 40, 0.5, 100), Note(0.5, 43, 0.25, 90))
 STRIPS = (Mixer(gain_db=-3.0), Mixer(gain_db=-7.5, pan=-0.4, nudge_ms=2.0), Mixer(gain_db=1.0, pan=1.0))
@@ -23,15 +23,8 @@ STRIPS = (Mixer(gain_db=-3.0), Mixer(gain_db=-7.5, pan=-0.4, nudge_ms=2.0), Mixe
 class NotingGenerator(NoiseBurstGenerator):
     """Plays noise bursts; of bass and drums it has notes, too."""
 
-    def generate(
-        self,
-        context: Waveform,
-        request: GenerationRequest,
-        *,
-        report_progress: Callable[[float], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> GenerationResult:
-        result = super().generate(context, request, report_progress=report_progress, should_stop=should_stop)
+    def play(self, context: Waveform, request: GenerationRequest, caller: Caller) -> GenerationResult:
+        result = super().play(context, request, caller)
         return replace(result, notes=NOTES if request.instrument in ("bass", "drums") else None)
 
 

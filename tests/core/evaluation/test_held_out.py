@@ -1,7 +1,7 @@
 """Windows of held-out pieces: cut where something plays, with the stem that belongs there."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -16,17 +16,16 @@ from stemgen_core.instruments import Instrument, find_instrument
 from stemgen_core.sampling.settings import PRESETS
 from stemgen_core.types import Waveform
 from tests.core.toy_corpus import write_toy_corpus
+from tests.generators import Caller, FakeGenerator
 
 
 @dataclass
-class EchoGenerator:
-    """Answers with the context itself."""
+class SelfFitGenerator(FakeGenerator):
+    """Answers with the context itself, and measures how it fits."""
 
     instruments: tuple[Instrument, ...] = tuple(map(find_instrument, ("bass", "piano", "drums")))
-    requests: list[GenerationRequest] = field(default_factory=list)
 
-    def generate(self, context: Waveform, request: GenerationRequest) -> GenerationResult:
-        self.requests.append(request)
+    def play(self, context: Waveform, request: GenerationRequest, caller: Caller) -> GenerationResult:
         return GenerationResult(context, (), "echo", 0.0, measure_fit(context, context))
 
 
@@ -37,7 +36,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def draw(
     corpus: Corpus,
-    generator: EchoGenerator,
+    generator: SelfFitGenerator,
     *,
     num_items: int = 6,
     seed: int = 1,
@@ -56,7 +55,7 @@ def draw(
 
 
 def test_items_are_windows_of_all_pieces_with_context_and_true_stem(corpus: Corpus) -> None:
-    items = draw(corpus, EchoGenerator())
+    items = draw(corpus, SelfFitGenerator())
 
     assert [item.piece for item in items] == ["19", "39", "59"] * 2
     for item in items:
@@ -72,7 +71,7 @@ def test_items_are_windows_of_all_pieces_with_context_and_true_stem(corpus: Corp
 
 def test_a_context_is_a_sum_of_the_other_stems(corpus: Corpus) -> None:
     by_index = {str(piece.index): piece for piece in corpus.pieces("heldout")}
-    for item in draw(corpus, EchoGenerator()):
+    for item in draw(corpus, SelfFitGenerator()):
         piece = by_index[item.piece]
         names = [stem.instrument for stem in piece.piece.stems]
         audio = torch.from_numpy(piece.audio.astype("float32") / 32_768)
@@ -88,7 +87,7 @@ def test_a_context_is_a_sum_of_the_other_stems(corpus: Corpus) -> None:
 
 
 def test_the_model_is_asked_for_the_instrument_of_each_item_with_a_seed_of_its_own(corpus: Corpus) -> None:
-    generator = EchoGenerator()
+    generator = SelfFitGenerator()
 
     items = draw(corpus, generator)
 
@@ -98,14 +97,14 @@ def test_the_model_is_asked_for_the_instrument_of_each_item_with_a_seed_of_its_o
 
 
 def test_one_seed_draws_the_same_items(corpus: Corpus) -> None:
-    first, again, other = (draw(corpus, EchoGenerator(), seed=seed) for seed in (1, 1, 2))
+    first, again, other = (draw(corpus, SelfFitGenerator(), seed=seed) for seed in (1, 1, 2))
 
     assert all(torch.equal(a.context.samples, b.context.samples) for a, b in zip(first, again, strict=True))
     assert not all(torch.equal(a.context.samples, b.context.samples) for a, b in zip(first, other, strict=True))
 
 
 def test_only_instruments_that_the_model_offers_are_asked_for(corpus: Corpus) -> None:
-    items = draw(corpus, EchoGenerator(instruments=(find_instrument("bass"),)))
+    items = draw(corpus, SelfFitGenerator(instruments=(find_instrument("bass"),)))
 
     assert {item.instrument for item in items} == {"bass"}
 
@@ -113,19 +112,19 @@ def test_only_instruments_that_the_model_offers_are_asked_for(corpus: Corpus) ->
 def test_progress_counts_the_items(corpus: Corpus) -> None:
     counts: list[tuple[int, int]] = []
 
-    draw(corpus, EchoGenerator(), num_items=3, report=lambda done, wanted: counts.append((done, wanted)))
+    draw(corpus, SelfFitGenerator(), num_items=3, report=lambda done, wanted: counts.append((done, wanted)))
 
     assert counts == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_too_few_windows_are_told(corpus: Corpus) -> None:
     with pytest.raises(InvalidRequestError, match=r"Only 0 of 6 windows were found\. Make the corpus larger"):
-        draw(corpus, EchoGenerator(instruments=(find_instrument("organ"),)))
+        draw(corpus, SelfFitGenerator(instruments=(find_instrument("organ"),)))
 
 
 def test_a_corpus_without_held_out_pieces_is_told() -> None:
     items = held_out_items(
-        EchoGenerator(),  # pyright: ignore[reportArgumentType]
+        SelfFitGenerator(),  # pyright: ignore[reportArgumentType]
         [],
         num_items=1,
         window_s=3.0,
