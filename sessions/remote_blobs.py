@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sessions.blobs import BlobEntry, BlobState, BlobStore, blob_name, is_sha256, not_stored, refuse_beyond
+from sessions.errors import PlaceError
 from sessions.local_blobs import LocalBlobs
 from sessions.place import Place
 
@@ -47,6 +48,7 @@ class RemoteBlobs(BlobStore):
         self._sizes: dict[str, int] | None = None
         self._damaged: set[str] = set()
         self._used_s: dict[str, float] = {}
+        self._fetching: dict[str, threading.Lock] = {}
 
     def remove_leftovers(self) -> int:
         """Remove what a crash left half written, here and there."""
@@ -98,8 +100,11 @@ class RemoteBlobs(BlobStore):
         if state is not BlobState.PRESENT:
             raise not_stored(state)
         self._used_s[sha256] = time.monotonic()
-        if self._cache.state(sha256) is not BlobState.PRESENT:
-            self._fetch(sha256)
+        with self._guard:
+            turn = self._fetching.setdefault(sha256, threading.Lock())
+        with turn:  # who comes second finds it here
+            if self._cache.state(sha256) is not BlobState.PRESENT:
+                self._fetch(sha256)
         return self._cache.path(sha256)
 
     def num_bytes(self, sha256: str) -> int:
@@ -143,14 +148,16 @@ class RemoteBlobs(BlobStore):
             raise not_stored(BlobState.MISSING) from error
         if found != sha256:
             self._cache.remove(found)
-            self._damaged.add(sha256)
-            raise not_stored(BlobState.DAMAGED)
+            if self.verify(sha256) is BlobState.DAMAGED:
+                raise not_stored(BlobState.DAMAGED)
+            raise PlaceError(f"The sound {sha256[:12]} did not come whole from {self._place.address}. Try again.")
         self._forget_unused()
 
     def _forget(self, sha256: str) -> None:
         with self._guard:
             self._known().pop(sha256, None)
             self._damaged.discard(sha256)
+            self._fetching.pop(sha256, None)
         self._cache.remove(sha256)
 
     def _forget_unused(self) -> None:

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,24 +115,32 @@ def test_reader_does_not_wait_for_a_writer_sees_one_moment_and_cannot_write(home
         assert store.session(OWNER, session.id).name == "after"
 
 
-def test_writer_waits_for_the_writer_before_it_and_sees_what_it_wrote(home: DataHome) -> None:
+def _is_somebody_waiting(connection: Connection) -> bool:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    return connection.execute(waiting).scalar_one() > 0
+
+
+def test_writer_waits_for_the_writer_before_it_and_sees_what_it_wrote(
+    home: DataHome, postgres_server: PostgresServer
+) -> None:
+    looker = PostgresDatabase(postgres_server.url("postgres"), may_write=False)
     with open_home(home) as store:
         session = store.create_session(OWNER, "first")
         seen: list[str] = []
-        has_begun = threading.Event()
 
         def write() -> None:
-            has_begun.set()
             with store.database.engine.begin() as later:
                 seen.append(later.execute(text("SELECT name FROM session")).scalar_one())
 
-        with store.database.engine.begin() as earlier:
+        with store.database.engine.begin() as earlier, looker.reader.connect() as connection:
             earlier.execute(text("SELECT name FROM session"))
             thread = threading.Thread(target=write)
             thread.start()
-            has_begun.wait()
+            while thread.is_alive() and not _is_somebody_waiting(connection):
+                time.sleep(0.01)
             earlier.execute(text("UPDATE session SET name = 'second' WHERE id = :id"), {"id": session.id})
         thread.join()
+    looker.close()
 
     assert seen == ["second"]
 

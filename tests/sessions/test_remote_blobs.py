@@ -159,6 +159,20 @@ def test_file_that_rots_at_the_address_is_damaged_and_never_given_out(place: Pla
     assert again.verify(HASH) is BlobState.PRESENT  # stored again is mended
 
 
+def test_sound_that_was_cut_on_the_way_is_not_taken_for_damaged(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(place, b"sound", tmp_path)
+    blobs = RemoteBlobs(place, tmp_path / "cache")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "get", lambda *arguments: arguments[-1].write_bytes(b"sou"))
+        with pytest.raises(PlaceError, match="did not come whole"):
+            blobs.path(HASH)
+
+    assert blobs.path(HASH).read_bytes() == b"sound"
+
+
 def test_check_reads_the_address_and_not_the_copy_here(blobs: RemoteBlobs, place: Place, tmp_path: Path) -> None:
     blobs.add_bytes(b"sound")
     _put(place, b"rotten", tmp_path)
