@@ -12,6 +12,7 @@ import torch
 from stemgen_core.codec.band_analysis import FLOOR_DB, BandAnalysis
 from stemgen_core.codec.band_decoder import BandDecoder
 from stemgen_core.codec.codec_files import read_config, read_weights, write_codec
+from stemgen_core.codec.codec_inputs import check_codes, check_waveform
 from stemgen_core.codec.phase import overlap_window, to_waveform
 from stemgen_core.errors import CheckpointError
 from stemgen_core.types import CodecSpec
@@ -104,8 +105,7 @@ class BandCodec:
         Raises:
             ValueError: if the audio is not mono or empty.
         """
-        if waveform.ndim != 3 or waveform.shape[1] != 1 or waveform.shape[2] == 0:
-            raise ValueError(f"waveform must be [B, 1, L] with L > 0, got {tuple(waveform.shape)}")
+        check_waveform(waveform)
         levels = scale(self.analysis(waveform))  # [B, F, T]
         codes = quantise(levels.transpose(1, 2).flatten(0, 1), self.codebooks)  # [B * T, K]
         return codes.unflatten(0, (levels.shape[0], levels.shape[2])).transpose(1, 2)
@@ -132,11 +132,7 @@ class BandCodec:
         Raises:
             ValueError: if the codes are not of this codec's layout or hold the mask token.
         """
-        if codes.ndim != 3 or codes.shape[1] != self.spec.num_codebooks or codes.shape[2] == 0:
-            raise ValueError(f"codes must be [B, {self.spec.num_codebooks}, T] with T > 0, got {tuple(codes.shape)}")
-        lowest, highest = int(codes.min()), int(codes.max())
-        if lowest < 0 or highest >= self.spec.codebook_size:
-            raise ValueError(f"codes must be in [0, {self.spec.codebook_size}), got {lowest}..{highest}")
+        check_codes(codes, self.spec)
         return self.decode_levels(self.levels_of(codes))
 
     def decode_levels(self, levels: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from torch import nn
 
 from stemgen_core.codec.audiocraft_parts import load_audiocraft_parts
 from stemgen_core.codec.codec_files import read_config, read_weights, write_codec
+from stemgen_core.codec.codec_inputs import check_codes, check_waveform
 from stemgen_core.errors import CheckpointError
 from stemgen_core.types import CodecSpec
 
@@ -106,8 +107,7 @@ class EncodecCodec:
         Raises:
             ValueError: if the audio is not mono or empty.
         """
-        if waveform.ndim != 3 or waveform.shape[1] != 1 or waveform.shape[2] == 0:
-            raise ValueError(f"waveform must be [B, 1, L] with L > 0, got {tuple(waveform.shape)}")
+        check_waveform(waveform)
         codes, _scale = self.model.encode(waveform)  # pyright: ignore[reportCallIssue]
         return codes
 
@@ -124,11 +124,7 @@ class EncodecCodec:
         Raises:
             ValueError: if the codes are not of this codec's layout or hold the mask token.
         """
-        if codes.ndim != 3 or codes.shape[1] != self.spec.num_codebooks or codes.shape[2] == 0:
-            raise ValueError(f"codes must be [B, {self.spec.num_codebooks}, T] with T > 0, got {tuple(codes.shape)}")
-        lowest, highest = int(codes.min()), int(codes.max())
-        if lowest < 0 or highest >= self.spec.codebook_size:
-            raise ValueError(f"codes must be in [0, {self.spec.codebook_size}), got {lowest}..{highest}")
+        check_codes(codes, self.spec)
         return self.model.decode(codes)  # pyright: ignore[reportCallIssue]
 
     def to(self, device: torch.device | str) -> "EncodecCodec":

@@ -166,7 +166,7 @@ class LegDriver:
             num_loaders=self.plan.num_loaders,
         )
         shutil.copytree(result.codec_path, self.out / CODEC, dirs_exist_ok=True)
-        self.facts["codec"] = {"steps": result.step, "held_out_loss": result.best_held_out_loss}
+        self.facts["codec"] = {"steps": result.step, "held_out_loss": result.held_out_loss}
         self._remember()
         self._copy_log(run_path, "codec")
         return self.out / CODEC

@@ -9,8 +9,16 @@ from torch import nn
 
 from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec, BandCodecConfig, scale, spectrum_of
 from stemgen_core.codec.token_level import at_token_level
-from stemgen_core.errors import CheckpointError, InvalidRequestError
+from stemgen_core.errors import CheckpointError
 from stemgen_core.training.audio_windows import AudioWindows, CorpusWindows
+from stemgen_core.training.codec_steps import (
+    CODEC_FOLDER,
+    MAX_GRADIENT_NORM,
+    CodecTrainingResult,
+    check_rates,
+    generator_of,
+    go_on,
+)
 from stemgen_core.training.run_folder import (
     RunFolder,
     TrainingState,
@@ -20,8 +28,6 @@ from stemgen_core.training.run_folder import (
     restore_optimizer,
 )
 
-CODEC_FOLDER = "codec"
-MAX_GRADIENT_NORM = 1.0
 FINAL_RATE_SHARE = 0.05
 # About -65 dB of a full-scale sine: below this is as good as silence, and the logarithm need not tell it apart.
 _MAGNITUDE_FLOOR = 0.25
@@ -81,23 +87,6 @@ BAND_TRAINING_PRESETS: dict[str, BandTrainingConfig] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class BandTrainingResult:
-    """What a call of `train_band_codec` reached.
-
-    Attributes:
-        step: steps done, all calls together.
-        is_finished: False if it was asked to stop before.
-        held_out_loss: the last one; None before the first.
-        codec_path: folder of the codec, for `BandCodec.load`.
-    """
-
-    step: int
-    is_finished: bool
-    held_out_loss: float | None
-    codec_path: Path
-
-
 def train_band_codec(
     corpus_folder: Path,
     run_folder: Path,
@@ -106,20 +95,10 @@ def train_band_codec(
     device: str = "cpu",
     report_progress: Callable[[int, float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> BandTrainingResult:
+) -> CodecTrainingResult:
     """Fit, or go on fitting, a band codec to the stems and mixes of a corpus.
 
-    Args:
-        corpus_folder: as `stemgen synthesize` makes it; its held-out pieces are used for the held-out loss alone.
-        run_folder: see `train_band_codec_on`, as for all further arguments.
-        config: see there.
-        device: see there.
-        report_progress: see there.
-        should_stop: see there.
-
-    Raises:
-        InvalidRequestError: if the corpus is none, too small for held-out pieces, or of another rate than the codec.
-        CheckpointError: if the folder holds another run or damaged files.
+    Arguments, result and errors are those of `stemgen_core.training.codec.train_codec`.
     """
     return train_band_codec_on(
         CorpusWindows.open(corpus_folder, "train"),
@@ -141,37 +120,18 @@ def train_band_codec_on(
     device: str = "cpu",
     report_progress: Callable[[int, float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> BandTrainingResult:
-    """Fit, or go on fitting, the codec of one run.
-
-    Args:
-        windows: training audio.
-        held_out: audio of other pieces, for the held-out loss.
-        run_folder: checkpoints, `log.jsonl` and the codec are kept here; a run found here is resumed.
-        config: of the run; a resumed run may only change `num_steps`.
-        device: where to compute.
-        report_progress: called with (steps done, loss) after each step.
-        should_stop: asked after each step; True writes a checkpoint and returns.
-
-    Raises:
-        InvalidRequestError: if the audio's rate is not the codec's.
-        CheckpointError: if the folder holds another run or damaged files.
-    """
-    if windows.sample_rate_hz != config.codec.sample_rate_hz:
-        raise InvalidRequestError(
-            f"The codec is for {config.codec.sample_rate_hz} Hz, the corpus has {windows.sample_rate_hz} Hz."
-        )
+) -> CodecTrainingResult:
+    """Fit, or go on fitting, the codec of one run; arguments, result and errors are those of `train_codec_on`."""
+    check_rates(config.codec.sample_rate_hz, windows, held_out)
     run = _BandRun(windows, held_out, run_folder, config, device)
-    while run.step < config.num_steps:
-        loss = run.train_step()
-        if report_progress is not None:
-            report_progress(run.step, loss)
-        is_asked_to_stop = should_stop is not None and should_stop()
-        if is_asked_to_stop or run.step % config.checkpoint_interval == 0 or run.step == config.num_steps:
-            run.save()
-        if is_asked_to_stop:
-            break
-    return BandTrainingResult(run.step, run.step >= config.num_steps, run.held_out_loss, run.codec_path)
+    return go_on(
+        run,
+        (run.train_step() for _ in range(run.step, config.num_steps)),
+        num_steps=config.num_steps,
+        checkpoint_interval=config.checkpoint_interval,
+        report_progress=report_progress,
+        should_stop=should_stop,
+    )
 
 
 class _BandRun:
@@ -234,7 +194,7 @@ class _BandRun:
     def _draw(self, windows: AudioWindows, num_windows: int, step: int) -> torch.Tensor:
         """Return windows as they are when they become codes, float32 [B, 1, L]."""
         config = self.config
-        drawn = windows.draw(num_windows, config.window_length, generator=_generator(config.seed, step))
+        drawn = windows.draw(num_windows, config.window_length, generator=generator_of(config.seed, step))
         return torch.stack([at_token_level(one, config.codec.sample_rate_hz) for one in drawn]).to(self.device)
 
     def _fit_codebooks(self) -> torch.Tensor:
@@ -250,7 +210,7 @@ class _BandRun:
             num_codebooks=config.codec.num_codebooks,
             codebook_size=config.codec.codebook_size,
             num_rounds=config.num_rounds,
-            generator=_generator(config.seed, -2),
+            generator=generator_of(config.seed, -2),
         )
 
     def _resume(self) -> bool:
@@ -310,11 +270,6 @@ def _nearest(rows: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
 
 def _above_floor(magnitude: torch.Tensor) -> torch.Tensor:
     return (magnitude + _MAGNITUDE_FLOOR).log()
-
-
-def _generator(seed: int, step: int) -> torch.Generator:
-    """Return a generator for one step: randomness depends on the step alone, so nothing of it needs saving."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
 def _rate_share(step: int, num_steps: int) -> float:

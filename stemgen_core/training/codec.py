@@ -10,9 +10,17 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec, EncodecConfig
-from stemgen_core.errors import CheckpointError, InvalidRequestError
+from stemgen_core.errors import CheckpointError
 from stemgen_core.training.audio_windows import AudioWindows, CorpusWindows
 from stemgen_core.training.codebook import restart_dead_codes
+from stemgen_core.training.codec_steps import (
+    CODEC_FOLDER,
+    MAX_GRADIENT_NORM,
+    CodecTrainingResult,
+    check_rates,
+    generator_of,
+    go_on,
+)
 from stemgen_core.training.reconstruction import ReconstructionLoss, ReconstructionWeights
 from stemgen_core.training.run_folder import (
     RunFolder,
@@ -23,8 +31,6 @@ from stemgen_core.training.run_folder import (
     restore_optimizer,
 )
 
-CODEC_FOLDER = "codec"
-MAX_GRADIENT_NORM = 1.0
 FINAL_RATE_SHARE = 0.1
 
 
@@ -85,23 +91,6 @@ CODEC_TRAINING_PRESETS: dict[str, CodecTrainingConfig] = {
         checkpoint_interval=10,
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CodecTrainingResult:
-    """What a call of `train_codec_on` reached.
-
-    Attributes:
-        step: steps done, all calls together.
-        is_finished: False if it was asked to stop before.
-        best_held_out_loss: lowest so far; None before the first held-out loss.
-        codec_path: folder of the codec with that loss, for `EncodecCodec.load`.
-    """
-
-    step: int
-    is_finished: bool
-    best_held_out_loss: float | None
-    codec_path: Path
 
 
 def train_codec(
@@ -165,11 +154,7 @@ def train_codec_on(
         InvalidRequestError: if the audio's rate is not the codec's.
         CheckpointError: if the folder holds another run or damaged files.
     """
-    for source in (windows, held_out_windows):
-        if source.sample_rate_hz != config.codec.sample_rate_hz:
-            raise InvalidRequestError(
-                f"The codec is for {config.codec.sample_rate_hz} Hz, the audio has {source.sample_rate_hz} Hz."
-            )
+    check_rates(config.codec.sample_rate_hz, windows, held_out_windows)
     run = _CodecRun(held_out_windows, run_folder, config, device)
     loader = DataLoader(
         _StepBatches(windows, config),
@@ -177,18 +162,16 @@ def train_codec_on(
         sampler=range(run.step, config.num_steps),
         num_workers=num_loaders,
         prefetch_factor=4 if num_loaders else None,
-        generator=_generator(config.seed, 0),  # else one is drawn from the global random state
+        generator=generator_of(config.seed, 0),  # else one is drawn from the global random state
     )
-    for batch in loader:
-        loss = run.train_on(batch)
-        if report_progress is not None:
-            report_progress(run.step, loss)
-        is_asked_to_stop = should_stop is not None and should_stop()
-        if is_asked_to_stop or run.step % config.checkpoint_interval == 0 or run.step == config.num_steps:
-            run.save()
-        if is_asked_to_stop:
-            break
-    return CodecTrainingResult(run.step, run.step >= config.num_steps, run.best_held_out_loss, run.codec_path)
+    return go_on(
+        run,
+        (run.train_on(batch) for batch in loader),
+        num_steps=config.num_steps,
+        checkpoint_interval=config.checkpoint_interval,
+        report_progress=report_progress,
+        should_stop=should_stop,
+    )
 
 
 class _StepBatches(Dataset[torch.Tensor]):
@@ -200,7 +183,7 @@ class _StepBatches(Dataset[torch.Tensor]):
 
     def __getitem__(self, step: int) -> torch.Tensor:
         config = self.config
-        generator = _generator(config.seed, step)
+        generator = generator_of(config.seed, step)
         return self.windows.draw(config.batch_size, config.window_length, generator=generator)
 
 
@@ -218,10 +201,10 @@ class _CodecRun:
         self.loss = ReconstructionLoss(config.codec.sample_rate_hz, config.reconstruction).to(device)
         self.optimizer = torch.optim.AdamW(self.codec.model.parameters(), config.learning_rate, weight_decay=0.0)
         self.held_out = held_out_windows.draw(
-            config.num_held_out_windows, config.window_length, generator=_generator(config.seed, -1)
+            config.num_held_out_windows, config.window_length, generator=generator_of(config.seed, -1)
         ).to(device)
         self.step = 0
-        self.best_held_out_loss: float | None = None
+        self.held_out_loss: float | None = None
         self._resume()
 
     def train_on(self, batch: torch.Tensor) -> float:
@@ -230,7 +213,7 @@ class _CodecRun:
         batch = batch.to(self.device)
         num_restarted: list[int] = []
         if self.step % config.restart_interval == 0:
-            quantizer, generator = model.get_submodule("quantizer"), _generator(config.seed, -2 - self.step)
+            quantizer, generator = model.get_submodule("quantizer"), generator_of(config.seed, -2 - self.step)
             num_restarted = restart_dead_codes(quantizer, model.get_submodule("encoder")(batch), generator=generator)
         learning_rate = config.learning_rate * _rate_share(self.step, config)
         for group in self.optimizer.param_groups:
@@ -255,7 +238,7 @@ class _CodecRun:
     def save(self) -> None:
         """Write a checkpoint."""
         tensors = module_tensors(self.codec.model) | optimizer_tensors(self.optimizer)
-        facts = {"config": _comparable(self.config), "best_held_out_loss": self.best_held_out_loss}
+        facts = {"config": _comparable(self.config), "held_out_loss": self.held_out_loss}
         self.folder.save(TrainingState(self.step, tensors, facts))
 
     @torch.no_grad()
@@ -269,8 +252,8 @@ class _CodecRun:
             for level, codes in enumerate(result.codes.unbind(1)):  # [B, K, T] -> K x [B, T]
                 used[level].update(codes.flatten().tolist())
         held_out_loss = total / len(self.held_out)
-        if self.best_held_out_loss is None or held_out_loss < self.best_held_out_loss:
-            self.best_held_out_loss = held_out_loss
+        if self.held_out_loss is None or held_out_loss < self.held_out_loss:
+            self.held_out_loss = held_out_loss
             self.codec.save(self.codec_path)
         return {
             "held_out_loss": held_out_loss,
@@ -288,12 +271,7 @@ class _CodecRun:
             )
         restore_module(self.codec.model, state.tensors)
         restore_optimizer(self.optimizer, state.tensors)
-        self.step, self.best_held_out_loss = state.step, state.facts["best_held_out_loss"]
-
-
-def _generator(seed: int, step: int) -> torch.Generator:
-    """Return a generator for one step: randomness depends on the step alone, so nothing of it needs saving."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
+        self.step, self.held_out_loss = state.step, state.facts["held_out_loss"]
 
 
 def _rate_share(step: int, config: CodecTrainingConfig) -> float:

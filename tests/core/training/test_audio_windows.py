@@ -103,5 +103,5 @@ def test_the_codec_trains_from_a_corpus_folder(tmp_path: Path) -> None:
     result = train_codec(corpus, tmp_path / "run", CODEC_TRAINING_PRESETS["tiny"])
 
     assert result.is_finished
-    assert result.best_held_out_loss is not None
+    assert result.held_out_loss is not None
     assert (result.codec_path / "codec.safetensors").exists()

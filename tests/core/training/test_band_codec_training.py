@@ -71,5 +71,5 @@ def test_another_run_or_another_rate_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CheckpointError, match="another configuration"):
         train_band_codec_on(Tones(), Tones(), tmp_path, replace(TINY, seed=1))
-    with pytest.raises(InvalidRequestError, match="32000 Hz, the corpus has 16000 Hz"):
+    with pytest.raises(InvalidRequestError, match="32000 Hz, the audio has 16000 Hz"):
         train_band_codec_on(Tones(16_000), Tones(16_000), tmp_path / "slow", TINY)

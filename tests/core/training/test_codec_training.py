@@ -68,7 +68,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 
     assert (first.step, first.is_finished, second.step, second.is_finished) == (7, False, 20, True)
     assert log_of(tmp_path / "parts") == log_of(tmp_path / "whole")
-    assert second.best_held_out_loss == whole.best_held_out_loss
+    assert second.held_out_loss == whole.held_out_loss
     checkpoint = "checkpoint-00000020/state.safetensors"
     ours, theirs = load_file(tmp_path / "parts" / checkpoint), load_file(tmp_path / "whole" / checkpoint)
     assert ours.keys() == theirs.keys()
@@ -103,7 +103,7 @@ def test_the_best_codec_is_kept_not_the_last(tmp_path: Path) -> None:
     train_codec_on(Tones(), Tones(), tmp_path, ruinous, should_stop=StopAtQuestion(10))
     best = load_file(tmp_path / "codec" / WEIGHTS_FILE)
     state = json.loads((tmp_path / "checkpoint-00000010" / "state.json").read_text())
-    state["facts"]["best_held_out_loss"] = 0.0  # nothing that follows can be better
+    state["facts"]["held_out_loss"] = 0.0  # nothing that follows can be better
     (tmp_path / "checkpoint-00000010" / "state.json").write_text(json.dumps(state))
 
     train_codec_on(Tones(), Tones(), tmp_path, ruinous)
