@@ -36,6 +36,12 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--seconds", type=float, default=10.0, metavar="X", help="length of windows (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of windows and variations (%(default)s)")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="experiments side by side (%(default)s)")
+    parser.add_argument(
+        "--embedding",
+        type=Path,
+        metavar="PATH",
+        help="weights for one more Frechet distance: VGGish (.safetensors) or a folder of CLAP",
+    )
     add_sampling(parser)
     add_model(parser)
     parser.set_defaults(run=run)
@@ -63,6 +69,7 @@ def run(parsed: argparse.Namespace) -> None:
         size=size,
         window_s=parsed.seconds,
         seed=parsed.seed,
+        embedding=parsed.embedding,
     )
     names = _ALL.split(",") if parsed.experiments is None else parsed.experiments.split(",")
     if parsed.experiments is None and parsed.contexts is None:

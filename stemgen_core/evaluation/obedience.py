@@ -32,6 +32,25 @@ _ROUGHNESS = Roughness(chance=1.0, room=0.5, equaliser=0.9, codec=0.2, clock=0.0
 
 
 @dataclass(frozen=True, slots=True)
+class HeardStem:
+    """A window of a stem as a classifier hears it, whatever it is to be taught.
+
+    Attributes:
+        index: of the piece in the corpus.
+        piece: what it was cut from.
+        stem: what plays.
+        features: float32 [N, 320].
+        is_rough: whether it was roughened; such are only learnt from, never tested with.
+    """
+
+    index: int
+    piece: Piece
+    stem: StemScore
+    features: np.ndarray
+    is_rough: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledStem:
     """A window of a stem as the classifier hears it.
 
@@ -106,43 +125,48 @@ def evaluate(classifier: StemClassifier, stems: Sequence[Waveform], asked: Seque
     }
 
 
-def corpus_stems(
+def hear_stems(
     pieces: Sequence[CorpusPiece],
-    label_of: LabelOf,
     *,
     seed: int = 0,
     has_rough: bool = False,
     report_progress: Callable[[int, int], None] | None = None,
-) -> list[LabelledStem]:
-    """Cut a window of 5 s out of every stem that has a label and sounds there.
+) -> list[HeardStem]:
+    """Cut a window of 5 s out of every stem that sounds there.
 
     Args:
         pieces: what to cut from.
-        label_of: what a stem is.
         seed: of the windows.
         has_rough: also cut another window of each and roughen it.
         report_progress: called with the pieces done and wanted.
     """
-    found: list[LabelledStem] = []
+    found: list[HeardStem] = []
     for number, entry in enumerate(pieces):
         rng = np.random.default_rng([seed, entry.index])
         rate_hz = round(entry.audio.shape[1] / entry.piece.duration_s)
         length = min(entry.audio.shape[1], round(WINDOW_S * rate_hz))
         for index, stem in enumerate(entry.piece.stems):
-            label = label_of(entry.piece, stem)
             for is_rough in (False, True) if has_rough else (False,):
                 start = int(rng.integers(entry.audio.shape[1] - length + 1))
-                if label is None:
-                    continue
                 samples = entry.audio[index, start : start + length].astype(np.float32) / np.float32(32_768)
                 if is_rough:
                     samples = roughen(samples, rate_hz, rng, _ROUGHNESS)
                 features = segment_features(Waveform(torch.from_numpy(samples[None]), rate_hz))
                 if len(features):
-                    found.append(LabelledStem(entry.index, label, features, is_rough))
+                    found.append(HeardStem(entry.index, entry.piece, stem, features, is_rough))
         if report_progress is not None:
             report_progress(number + 1, len(pieces))
     return found
+
+
+def label_stems(heard: Sequence[HeardStem], label_of: LabelOf) -> list[LabelledStem]:
+    """Return those that have a label, with it."""
+    labels = [label_of(one.piece, one.stem) for one in heard]
+    return [
+        LabelledStem(one.index, label, one.features, one.is_rough)
+        for one, label in zip(heard, labels, strict=True)
+        if label is not None
+    ]
 
 
 def train_on_corpus(known: Sequence[LabelledStem], unheard: Sequence[LabelledStem], *, seed: int = 0) -> StemClassifier:

@@ -43,7 +43,7 @@ class ListeningScore:
     onset_hits: float
     other_onset_hits: float
     note_rate_ratio: float
-    silent_share: float = 0.0
+    silent_share: float
 
     @property
     def total(self) -> float:

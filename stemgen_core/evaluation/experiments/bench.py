@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stemgen_core.codec.protocol import DecodedStem
@@ -12,8 +12,17 @@ from stemgen_core.corpus.categories import stem_category
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation.classifier import FORMAT, StemClassifier
+from stemgen_core.evaluation.embeddings import SoundEmbedding, load_embedding
 from stemgen_core.evaluation.near_misses import Candidate
-from stemgen_core.evaluation.obedience import LabelOf, corpus_stems, genre_of, instrument_of, train_on_corpus
+from stemgen_core.evaluation.obedience import (
+    HeardStem,
+    LabelOf,
+    genre_of,
+    hear_stems,
+    instrument_of,
+    label_stems,
+    train_on_corpus,
+)
 from stemgen_core.generator import StemGenerator
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.types import Waveform
@@ -73,6 +82,7 @@ class BenchPlan:
         size: how many of everything.
         window_s: length of windows, seconds.
         seed: of windows and variations.
+        embedding: weights of a published network for one more Frechet distance; None without.
     """
 
     bundle: Path
@@ -83,6 +93,7 @@ class BenchPlan:
     size: Size
     window_s: float
     seed: int
+    embedding: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,7 @@ class Bench:
     plan: BenchPlan
     generator: StemGenerator
     corpus: Corpus
+    _heard: list[list[HeardStem]] = field(default_factory=list, repr=False)
 
     @classmethod
     def open(cls, plan: BenchPlan) -> "Bench":
@@ -115,6 +127,21 @@ class Bench:
         """Names of the instruments that the model plays."""
         return tuple(instrument.name for instrument in self.generator.instruments)
 
+    @property
+    def wishes(self) -> dict[str, tuple[str, ...]]:
+        """What stems can be asked for by beside the instrument: label to values, those that the model knows."""
+        known = {"genre": self.generator.genres, "stem_category": self.generator.stem_categories}
+        return {label: values for label, values in known.items() if values}
+
+    @functools.cached_property
+    def embedding(self) -> SoundEmbedding | None:
+        """The published network that was asked for.
+
+        Raises:
+            CheckpointError: if its weights can't be used.
+        """
+        return None if self.plan.embedding is None else load_embedding(self.plan.embedding)
+
     @functools.cached_property
     def held_out(self) -> list[CorpusPiece]:
         """Pieces that no training saw."""
@@ -129,6 +156,15 @@ class Bench:
         """Return the model's own score of a pair, the one that orders variations."""
         decoded = DecodedStem(stem.audio, stem.notes)
         return self.generator.score_stem(context, decoded, stem.instrument)
+
+    def _lessons(self, report: Report | None) -> tuple[list[HeardStem], list[HeardStem]]:
+        """Return windows of stems to learn from and of held-out ones, heard once for all labels."""
+        if not self._heard:
+            pieces = self.training_pieces(self.plan.size.classifier_pieces)
+            self._heard.append(hear_stems(pieces, has_rough=True, report_progress=report))
+            self._heard.append(hear_stems(self.held_out[:60]))
+        known, unheard = self._heard
+        return known, unheard
 
     def classifier_path(self, label: str) -> Path:
         """Return where the classifier of a label is kept; another corpus or amount of it makes another one."""
@@ -153,9 +189,8 @@ class Bench:
         if label_of is None and label not in LABELS:
             raise InvalidRequestError(f"There is no label called {label!r}. Choose one of: {', '.join(LABELS)}.")
         chosen = label_of or LABELS[label]
-        pieces = self.training_pieces(self.plan.size.classifier_pieces)
-        known = corpus_stems(pieces, chosen, has_rough=True, report_progress=report)
-        made = train_on_corpus(known, corpus_stems(self.held_out[:60], chosen), seed=self.plan.seed)
+        known, unheard = self._lessons(report)
+        made = train_on_corpus(label_stems(known, chosen), label_stems(unheard, chosen), seed=self.plan.seed)
         part = path.with_suffix(".part")
         made.save(part)
         part.rename(path)

@@ -37,27 +37,32 @@ class Populations:
         mixes: descriptors of mixes of held-out windows.
         stems: per stem of training pieces float32 [N, 320], segment by segment.
         other_stems: the same of other windows: how far two true populations are apart.
+        embedded: per stem of `stems` and of `other_stems` the rows of the published network; empty without one.
     """
 
     bench: Bench
     mixes: list[Description]
     stems: list[np.ndarray]
     other_stems: list[np.ndarray]
+    embedded: tuple[list[np.ndarray], ...] = ()
 
     @classmethod
     def of_bench(cls, bench: Bench, num_items: int) -> "Populations":
         """Draw as many windows of each kind as there are items."""
         plan = bench.plan
         training = bench.training_pieces(2 * num_items)
-        stems = {
-            number: [
-                segment_features(item.true_stem)
+        sounds = [
+            [
+                item.true_stem
                 for item in held_out_windows(
                     pieces, bench.offered, num_items=num_items, window_s=plan.window_s, seed=plan.seed + number
                 )
             ]
             for number, pieces in enumerate((training[::2], training[1::2] or training))
-        }
+        ]
+        stems = [[segment_features(sound) for sound in group] for group in sounds]
+        network = bench.embedding
+        embedded = () if network is None else tuple([network.embed(sound) for sound in group] for group in sounds)
         windows = held_out_windows(
             bench.held_out,
             bench.offered,
@@ -66,7 +71,7 @@ class Populations:
             seed=plan.seed + _OTHER_WINDOWS_SEED,
         )
         mixes = [descriptors.describe(mix_waveforms([item.context, item.true_stem])) for item in windows]
-        return cls(bench, mixes, stems[0], stems[1])
+        return cls(bench, mixes, stems[0], stems[1], embedded)
 
     def mirdd(self, mixes: Sequence[Description]) -> Interval:
         """Return how far a population of mixes lies from the true one, nats."""
@@ -74,12 +79,8 @@ class Populations:
 
     def frechet(self, stems: Sequence[np.ndarray], embed: Callable[[np.ndarray], np.ndarray]) -> Interval:
         """Return how far a population of stems lies from the true one in an embedding."""
-
-        def distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
-            return frechet_distance(np.concatenate(list(first)), np.concatenate(list(second)))
-
         first, second = ([embed(one) for one in group if len(one)] for group in (self.stems, stems))
-        return _spread(distance, first, second)
+        return _spread(_frechet, first, second)
 
     def frechet_of_classifier(self, stems: Sequence[np.ndarray]) -> Interval:
         """Return the Frechet distance in the last hidden layer of the instrument classifier."""
@@ -108,6 +109,11 @@ class Populations:
         for label, embed in (("classifier", self.bench.classifier("instrument").embed), ("log-mel", mean_levels)):
             distances = (self.frechet(group, embed) for group in (stems, self.other_stems))
             rows.append((f"Frechet, {label} (stems)", None, *distances))
+        network = self.bench.embedding
+        if network is not None:
+            groups = [network.embed(one) for one in generated_stems], self.embedded[1]
+            distances = (_spread(_frechet, self.embedded[0], group) for group in groups)
+            rows.append((f"Frechet, {network.name} (stems)", None, *distances))
         return Table(
             "populations",
             "Distances between populations",
@@ -119,6 +125,10 @@ class Populations:
             ("distance", "random pairs", "generated", "true pairs"),
             tuple(rows),
         )
+
+
+def _frechet(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
+    return frechet_distance(np.concatenate(list(first)), np.concatenate(list(second)))
 
 
 def mean_levels(features: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def run(bench: Bench, report: Report) -> list[Table]:
             seed=plan.seed + 2,
         )
     )
-    fields = [name for name, values in _fields(bench).items() if values]
+    fields = list(bench.wishes)
     rows = []
     for number, name in enumerate(fields):
         rows.append(_ask(bench, name, windows, lambda done, at=number: report(at * len(windows) + done, 0)))
@@ -53,15 +53,11 @@ def run(bench: Bench, report: Report) -> list[Table]:
     ]
 
 
-def _fields(bench: Bench) -> dict[str, tuple[str, ...]]:
-    return {"genre": bench.generator.genres, "stem_category": bench.generator.stem_categories}
-
-
 def _ask(bench: Bench, name: str, windows: list[EvaluationItem], report: Report) -> tuple[Cell, ...]:
     """Return one row: a label asked for and not asked for."""
     classifier = bench.classifier(name)
     rng = np.random.default_rng(bench.plan.seed)
-    values = [value for value in _fields(bench)[name] if value in classifier.labels]
+    values = [value for value in bench.wishes[name] if value in classifier.labels]
     asked, plain, wished = [], [], []
     for number, item in enumerate(windows):
         request = GenerationRequest(item.instrument, item.seed, bench.plan.settings)

@@ -25,7 +25,7 @@ EXPERIMENTS: dict[str, Callable[[Bench, Report], list[Table]]] = {
     "judging": judging.run,
 }
 _LONGEST_FIRST = ("settings", "held-out", "layering", "requests", "clips", "judging")
-_NEED_CLASSIFIER = ("held-out", "settings")
+_NEED_INSTRUMENT = ("held-out", "settings")
 
 
 def run_experiments(
@@ -60,8 +60,7 @@ def run_experiments(
     Corpus.open(plan.corpus)  # nothing is written where there is nothing to measure with
     plan.out.mkdir(parents=True, exist_ok=True)
     told = report or (lambda _name, _done, _total: None)
-    if any(name in _NEED_CLASSIFIER for name in names):
-        Bench.open(plan).classifier("instrument", report=lambda done, total: told("classifier", done, total))
+    _make_classifiers(Bench.open(plan), names, lambda done, total: told("classifier", done, total))
     ordered = [name for name in _LONGEST_FIRST if name in names]
     if num_processes == 1 or len(ordered) == 1:
         for name in ordered:
@@ -72,6 +71,14 @@ def run_experiments(
             for name in pool.imap_unordered(_run_quietly, [(plan, name) for name in ordered], chunksize=1):
                 told(name, 1, 1)
     return read_tables(plan, tuple(EXPERIMENTS))
+
+
+def _make_classifiers(bench: Bench, names: Sequence[str], report: Report) -> None:
+    """Make what experiments need before they part: the corpus is heard once for all labels."""
+    labels = ["instrument"] if any(name in _NEED_INSTRUMENT for name in names) else []
+    labels += list(bench.wishes) if "requests" in names else []
+    for label in labels:
+        bench.classifier(label, report=report)
 
 
 def _run_quietly(task: tuple[BenchPlan, str]) -> str:

@@ -167,11 +167,10 @@ def test_stems_of_a_corpus_carry_the_label_asked_for(tmp_path: Path) -> None:
     pieces = write_toy_corpus(tmp_path / "toy", num_training=2, num_held_out=0).pieces()
     counts: list[tuple[int, int]] = []
 
-    stems = obedience.corpus_stems(
-        pieces, obedience.instrument_of, report_progress=lambda done, wanted: counts.append((done, wanted))
-    )
-    genres = obedience.corpus_stems(pieces, obedience.genre_of)
-    none = obedience.corpus_stems(pieces, lambda _piece, _stem: None)
+    heard = obedience.hear_stems(pieces, report_progress=lambda done, wanted: counts.append((done, wanted)))
+    stems = obedience.label_stems(heard, obedience.instrument_of)
+    genres = obedience.label_stems(heard, obedience.genre_of)
+    none = obedience.label_stems(heard, lambda _piece, _stem: None)
 
     assert [(stem.piece, stem.label) for stem in stems] == [
         (piece, label) for piece in range(2) for label in ("bass", "piano", "drums")
@@ -184,8 +183,8 @@ def test_stems_of_a_corpus_carry_the_label_asked_for(tmp_path: Path) -> None:
 def test_roughened_stems_are_learnt_from_and_never_tested_with(tmp_path: Path) -> None:
     pieces = write_toy_corpus(tmp_path / "corpus", num_training=3, num_held_out=0).pieces("train")
 
-    plain = obedience.corpus_stems(pieces, obedience.instrument_of)
-    both = obedience.corpus_stems(pieces, obedience.instrument_of, has_rough=True)
+    plain = obedience.label_stems(obedience.hear_stems(pieces), obedience.instrument_of)
+    both = obedience.label_stems(obedience.hear_stems(pieces, has_rough=True), obedience.instrument_of)
 
     assert [stem.is_rough for stem in plain] == [False] * 9
     assert [stem.is_rough for stem in both] == [False, True] * 9

@@ -1,12 +1,13 @@
 """The quick listening score: what plays along scores high, what does not scores as chance."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
 
 from stemgen_core.corpus.storage import Corpus
+from stemgen_core.sampling import candidates
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
 from stemgen_core.training import listening
@@ -89,7 +90,7 @@ class SilentPlayer(Copyist):
 
 
 def test_silence_scores_nothing(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert score(corpus, SilentPlayer(corpus), monkeypatch) == ListeningScore(0.0, 0.0, 0.0, 0.0, 0.0)
+    assert score(corpus, SilentPlayer(corpus), monkeypatch) == ListeningScore(0.0, 0.0, 0.0, 0.0, 0.0, silent_share=1.0)
 
 
 @pytest.mark.parametrize("item", range(4))
@@ -112,9 +113,11 @@ def test_a_model_is_asked_for_every_item(corpus: Corpus, monkeypatch: pytest.Mon
         asked.append((conditions, len(context)))
         return torch.zeros_like(known)
 
-    monkeypatch.setattr(listening, "decode_codes", decode_rests)
+    monkeypatch.setattr(candidates, "decode_codes", decode_rests)
     score_listening(toy_model(), pieces, [batch], QUICK)
+    score_listening(toy_model(), pieces, [batch], replace(QUICK, num_candidates=3))
 
-    assert [(int(conditions["instrument"]), count) for conditions, count in asked] == [
+    assert [count for _, count in asked[2:]] == [3, 3]
+    assert [(int(conditions["instrument"][0]), count) for conditions, count in asked[:2]] == [
         (int(value), 1) for value in batch.conditions["instrument"]
     ]
