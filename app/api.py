@@ -200,12 +200,13 @@ class Api:
 
     def _wait(self, token: str, turn: Turn) -> Turn:
         deadline_s = time.monotonic() + LONGEST_WAIT_S
-        while not turn.state.is_finished:
-            if time.monotonic() > deadline_s:
-                self.studio.cancel_turn(token, turn.id)
-                raise InvalidRequestError("This took too long and was stopped. Ask for less at once.")
-            time.sleep(_POLL_S)
-            turn = self.studio.store.turn(token, turn.id)
+        with self.studio.hosting(token):
+            while not turn.state.is_finished:
+                if time.monotonic() > deadline_s:
+                    self.studio.cancel_turn(token, turn.id)
+                    raise InvalidRequestError("This took too long and was stopped. Ask for less at once.")
+                time.sleep(_POLL_S)
+                turn = self.studio.store.turn(token, turn.id)
         return turn
 
     def _variation(self, token: str, variation: Variation, node: Node, request: gr.Request | None) -> Json:

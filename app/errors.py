@@ -6,6 +6,7 @@ StudioError
 +- UnsoundDataError      a check found that data is lost or damaged (show to the operator)
 +- BusyError             too much is waiting already (show to the user)
 +- ExportError           a file could not be made of a mix (show to the user)
++- NoGpuError            no GPU was lent for a stem (show to the user)
 +- NothingToDoError      what is asked for can't be done to this stem or mix (show to the user)
 """
 
@@ -41,6 +42,10 @@ class BusyError(StudioError):
 
 class ExportError(StudioError):
     """What is to be taken out of the studio can't be had in this form."""
+
+
+class NoGpuError(StudioError):
+    """Where GPUs are lent call by call, none was for this one."""
 
 
 class NothingToDoError(StudioError):

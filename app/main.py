@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.accounts import Accounts
 from app.errors import StudioError
 from app.examples import load_examples
 from app.examples.finished import load_finished
@@ -18,6 +19,7 @@ from app.settings import Settings
 from app.sounds import MIN_CONTEXT_S, SoundFiles, SoundShelf, read_kept
 from app.upkeep import Upkeep, restore_if_empty
 from app.worker import GenerationWorker, Pilot
+from app.zero_gpu import GpuLoan, HandlerDesk, on_gpu
 from sessions.errors import SessionError
 from sessions.quotas import Quotas
 from sessions.snapshot import SnapshotFolder
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SECRET_NAME = "browser.secret"
+ACCOUNTS_SECRET_NAME = "accounts.secret"
+SECRET_NAMES = (SECRET_NAME, ACCOUNTS_SECRET_NAME)
 
 
 def build_studio(
@@ -49,25 +53,46 @@ def build_studio(
     worker = GenerationWorker(store, sounds.keep)
     examples = load_examples()
 
+    def load() -> Generator:
+        return StemGenerator.load(settings.bundle_path)
+
     def measure(generator: Generator) -> None:
-        for example in list(examples.values())[:1]:
+        # Where GPUs are lent, only a visitor's request gets one.
+        for example in [] if settings.is_zero_gpu else list(examples.values())[:1]:
             request = GenerationRequest(generator.instruments[0].name, seed=0)
             worker.measure_speed(Pilot(generator, read_kept(example.path), request))
 
     return Studio(
         store=store,
         sounds=sounds,
-        models=ModelShelf(load_generator or (lambda: StemGenerator.load(settings.bundle_path)), measure),
+        models=ModelShelf(
+            _on_lent_gpu(load_generator or load) if settings.is_zero_gpu else load_generator or load, measure
+        ),
         worker=worker,
         examples=examples,
         max_context_s=settings.max_context_s,
         finished=load_finished(),
+        desk=HandlerDesk() if settings.is_zero_gpu else None,
     )
 
 
+def _on_lent_gpu(load: Callable[[], Generator]) -> Callable[[], Generator]:
+    loan = GpuLoan(on_gpu(is_zero_gpu=True))
+    return lambda: loan.lend(load())
+
+
 def browser_secret(data_path: Path) -> str:
-    """Return the secret that browsers' storage is sealed with, made at the first start and kept for good."""
-    path = data_path / SECRET_NAME
+    """Return what browsers' storage is written with; visitors are told it, so it keeps nothing secret (decision 0061)."""
+    return _kept_secret(data_path / SECRET_NAME)
+
+
+def accounts_secret(data_path: Path) -> str:
+    """Return the secret that the tokens of accounts are made with; nobody is told it."""
+    return _kept_secret(data_path / ACCOUNTS_SECRET_NAME)
+
+
+def _kept_secret(path: Path) -> str:
+    """Return the secret of a file, made at the first start and kept for good."""
     if not path.is_file():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -94,7 +119,12 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
 
     forbid_fetching()
     desk, tickets = ExportDesk(studio.store, studio.sounds), DownloadTickets()
-    page = build_page(studio, browser_secret=browser_secret(settings.data_path), api=Api(studio, desk, tickets))
+    page = build_page(
+        studio,
+        browser_secret=browser_secret(settings.data_path),
+        api=Api(studio, desk, tickets),
+        accounts=Accounts(accounts_secret(settings.data_path)) if settings.has_login else None,
+    )
     page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
     guard = Middleware(
         Guard,
@@ -150,11 +180,12 @@ def _run(settings: Settings) -> None:
     quotas = Quotas(settings.max_session_mb * megabyte, total_bytes)
     with open_home(settings.home, quotas=quotas) as store:
         browser_secret(settings.data_path)
+        accounts_secret(settings.data_path)
         upkeep = Upkeep(
             store,
             snapshots=snapshots,
             interval_s=settings.snapshot_interval_s,
-            small_files=(settings.data_path / SECRET_NAME,),
+            small_files=tuple(settings.data_path / name for name in SECRET_NAMES),
         )
         try:
             studio = build_studio(settings, store)

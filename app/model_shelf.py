@@ -42,6 +42,10 @@ class Generator(Protocol):
         """What it computes on, such as `cpu`."""
         ...
 
+    def move_to(self, device: str) -> None:
+        """Compute on another device from now on."""
+        ...
+
     def generate(
         self,
         context: Waveform,

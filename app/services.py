@@ -7,7 +7,9 @@ found. So an id that the page sends may be anybody's: it is harmless until the s
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from app.editing import Editing
@@ -28,6 +30,7 @@ from app.orders import (
 from app.progress import TurnProgress
 from app.sounds import SoundShelf
 from app.worker import GenerationWorker, Job
+from app.zero_gpu import HandlerDesk
 from sessions.blobs import BlobState
 from sessions.store import SessionStore
 from sessions.tree import Node, SessionInfo, Turn, TurnRequest, WorkState
@@ -78,6 +81,7 @@ class Studio:
         examples: contexts to start from, by id.
         max_context_s: longest context that may be brought.
         finished: a session to play with before anything is generated; None if there is none.
+        desk: where the worker's calls of the model are made by handlers; None for the worker itself.
         editing: what users do to their trees.
     """
 
@@ -88,6 +92,7 @@ class Studio:
     examples: Mapping[str, Example]
     max_context_s: float
     finished: FinishedSession | None = None
+    desk: HandlerDesk | None = None
     editing: Editing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -278,6 +283,7 @@ class Studio:
                 generator=generator,
                 load_context=lambda: self.sounds.mix_at(lineage),
                 load_revision=lambda: self._load_revision(owner_token, recipe.part),
+                compute=(lambda call: call()) if self.desk is None else partial(self.desk.run, owner_token),
                 requests={
                     variation.id: GenerationRequest(
                         recipe.instrument,
@@ -292,6 +298,10 @@ class Studio:
             )
         )
         return turn
+
+    def hosting(self, owner_token: str) -> AbstractContextManager[None]:
+        """Make the model's calls for an owner here, for as long as the block lasts, where a handler has to."""
+        return nullcontext() if self.desk is None else self.desk.hosting(owner_token)
 
     def _load_revision(self, owner_token: str, part: StemPart | None) -> Revision | None:
         """Read the stem that a part of is made anew; called by the worker."""

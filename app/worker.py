@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
-from app.errors import BusyError
+from app.errors import BusyError, NoGpuError
 from app.line import FairLine
 from app.model_shelf import Generator
 from app.progress import SpeedMeter, TurnProgress, expected_rest_s, work_units
@@ -47,6 +47,7 @@ class Job:
         requests: what to generate, by variation id, in order.
         context_s: how long the mix is, for estimates.
         load_revision: returns the stem that all requests make part of again, or None; called by the worker.
+        compute: makes a call of the model where it is to be made.
         stop: set when it is to be cancelled.
     """
 
@@ -57,6 +58,7 @@ class Job:
     requests: dict[str, GenerationRequest]
     context_s: float = 0.0
     load_revision: Callable[[], Revision | None] = lambda: None
+    compute: Callable[[Callable[[], GenerationResult]], GenerationResult] = lambda call: call()
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -295,12 +297,14 @@ class GenerationWorker:
             current.fraction = fraction
 
         try:
-            result = job.generator.generate(
-                context, request, report_progress=report, should_stop=lambda: self._must_stop(job)
+            result = job.compute(
+                lambda: job.generator.generate(
+                    context, request, report_progress=report, should_stop=lambda: self._must_stop(job)
+                )
             )
         except GenerationCancelledError:
             return False
-        except StemGenError as error:
+        except (StemGenError, NoGpuError) as error:
             self._store.fail_variation(job.owner_token, variation_id, str(error))
             return True
         self._speed.learn(request, context.duration_s, time.monotonic() - current.began_s)

@@ -8,7 +8,7 @@ from sessions.errors import AudioNotFoundError, InvalidActionError
 from sessions.models import NodeRow, SessionRow, TurnRow, VariationRow
 from sessions.node_store import lineage_rows, refuse_deleted
 from sessions.transactions import Transactions, new_id
-from sessions.tree import AudioRef, NodeKind, SessionInfo
+from sessions.tree import AudioRef, NodeKind, SessionInfo, WorkState
 
 
 class SessionMethods(Transactions):
@@ -29,6 +29,22 @@ class SessionMethods(Transactions):
             )
             db.add(row)
         return to_session(row)
+
+    def hand_over(self, owner_token: str, new_owner_token: str) -> int:
+        """Give an owner's sessions to another; those that are being worked on stay until that is finished.
+
+        Returns:
+            How many went.
+        """
+        unfinished = select(TurnRow.session_id).where(TurnRow.state.in_((WorkState.QUEUED, WorkState.RUNNING)))
+        query = select(SessionRow).where(
+            SessionRow.owner_sha256 == hash_owner(owner_token), SessionRow.id.not_in(unfinished)
+        )
+        with self._write() as db:
+            rows = db.scalars(query).all()
+            for row in rows:
+                row.owner_sha256 = hash_owner(new_owner_token)
+        return len(rows)
 
     def sessions(self, owner_token: str, *, include_deleted: bool = False) -> tuple[SessionInfo, ...]:
         """Return the owner's sessions, last changed first."""

@@ -129,6 +129,10 @@ class StemGenerator:
         """What the model computes on: `cpu`, `cuda` or `mps`."""
         return next(self._bundle.model.parameters()).device.type
 
+    def move_to(self, device: str) -> None:
+        """Compute on another device from now on."""
+        self._bundle.model.to(device)
+
     @property
     def bundle(self) -> Bundle:
         """The model behind the door, for those who measure it."""

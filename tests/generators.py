@@ -56,6 +56,9 @@ class FakeGenerator:
     requests: list[GenerationRequest] = field(default_factory=list)
     finished: list[GenerationRequest] = field(default_factory=list)
 
+    def move_to(self, device: str) -> None:
+        self.device = device
+
     def generate(
         self,
         context: Waveform,

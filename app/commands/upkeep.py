@@ -39,14 +39,15 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 def run_backup(parsed: argparse.Namespace) -> None:
     """Copy everything and say what came along."""
     from app.commands.home import find_home
-    from app.main import SECRET_NAME
+    from app.main import SECRET_NAMES
     from sessions.operator import open_for_reading
     from sessions.snapshot import SnapshotFolder
 
     home = find_home(parsed)
     snapshots = SnapshotFolder(parsed.target)
     with open_for_reading(home) as operator:
-        info = snapshots.save(operator.database, operator.blobs, (home.folder / SECRET_NAME,))
+        secrets = tuple(home.folder / name for name in SECRET_NAMES)
+        info = snapshots.save(operator.database, operator.blobs, secrets)
     num_swept = snapshots.sweep()
     print(f"{parsed.target}  {info.database}, {info.num_sounds} sounds")
     if num_swept:

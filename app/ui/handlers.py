@@ -144,21 +144,21 @@ class Handlers:
 
     async def on_follow(self, page: Json, browser: Json) -> AsyncIterator[Json]:
         """Yield the feed whenever it changes, until nothing waits or runs. Ending it stops nothing."""
-        last: Json = {}
-        while True:
-            try:
-                snapshot = await asyncio.to_thread(
-                    self.studio.snapshot, self._token(browser), str(page.get("session_id"))
-                )
-            except NotFoundError:
-                return
-            view = feed_view(snapshot)
-            if view != last:
-                yield view
-                last = view
-            if not snapshot.has_work:
-                return
-            await asyncio.sleep(POLL_S)
+        token = self._token(browser)
+        with self.studio.hosting(token):
+            last: Json = {}
+            while True:
+                try:
+                    snapshot = await asyncio.to_thread(self.studio.snapshot, token, str(page.get("session_id")))
+                except NotFoundError:
+                    return
+                view = feed_view(snapshot)
+                if view != last:
+                    yield view
+                    last = view
+                if not snapshot.has_work:
+                    return
+                await asyncio.sleep(POLL_S)
 
     # ---- the tree ----------------------------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from app.accounts import Accounts
 from app.api import Api, publish
 from app.examples import Example
 from app.services import Studio
+from app.ui.account_handlers import AccountHandlers
 from app.ui.components.export_menu import build_export_menu
 from app.ui.components.feed import build_feed
 from app.ui.components.page_tools import build_page_tools
@@ -41,13 +43,16 @@ class StartPanel:
     finished: gr.Button
 
 
-def build_page(studio: Studio, *, browser_secret: str, api: Api | None = None) -> gr.Blocks:
+def build_page(
+    studio: Studio, *, browser_secret: str, api: Api | None = None, accounts: Accounts | None = None
+) -> gr.Blocks:
     """Lay out the page for `studio`.
 
     Args:
         studio: the use cases.
-        browser_secret: what the browser's own storage is sealed with; the same at every start, or visitors lose
+        browser_secret: what the browser's own storage is written with; the same at every start, or visitors lose
             their sessions.
+        accounts: of those who log in; None where one can't.
         api: endpoints for programs; None for a page without any.
     """
     handlers = FeedHandlers(studio)
@@ -61,6 +66,8 @@ def build_page(studio: Studio, *, browser_secret: str, api: Api | None = None) -
             sessions = build_session_menu()
             export = build_export_menu()
             new_session = gr.Button("New session", size="sm", elem_id="new-session")
+            if accounts is not None:
+                gr.LoginButton("Log in", "Log out {}", size="sm", variant="secondary", elem_id="login")
             build_page_tools()
         notice = gr.HTML("", elem_id="notice", elem_classes="notice")
         model_note = gr.HTML("", elem_id="model-note", elem_classes="notice")
@@ -90,13 +97,24 @@ def build_page(studio: Studio, *, browser_secret: str, api: Api | None = None) -
         dock.mixer(DockHandlers(studio).on_mixer, browser, notice, **EACH)
         new_session.click(handlers.on_new_session, browser, shown, **PRIVATE)
         _wire_shelf(ShelfHandlers(handlers), (tree, sessions, export), [state, browser], shown)
-        page.load(ShelfHandlers(handlers).on_arrive, browser, shown, **PRIVATE)
+        _wire_arrival(page, ShelfHandlers(handlers), accounts, browser, shown)
         if api is not None:
             publish(api)
         page.load(handlers.on_model, None, [*composer.offered, model_note], **PRIVATE)
         page.load(handlers.on_machine, None, machine, concurrency_limit=None, **PRIVATE)
         page.load(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
     return page
+
+
+def _wire_arrival(
+    page: gr.Blocks, shelf: ShelfHandlers, accounts: Accounts | None, browser: gr.BrowserState, shown: list[Any]
+) -> None:
+    if accounts is None:
+        page.load(shelf.on_arrive, browser, shown, **PRIVATE)
+        return
+    account = gr.BrowserState({}, storage_key="stemgen-account", secret=browser.secret)
+    arrival = AccountHandlers(shelf, accounts).on_arrive
+    page.load(arrival, [browser, account], [*shown, account], **PRIVATE)
 
 
 def _build_start(studio: Studio) -> StartPanel:

@@ -113,9 +113,14 @@ def test_no_method_that_takes_an_owner_is_left_out_above() -> None:
         if not name.startswith("_") and "owner_token" in inspect.signature(method).parameters
     }
 
-    assert taking_owner - {"create_session", "add_session", "sessions", "stem_counts", "shared_session_ids"} == set(
-        CALLS
-    )
+    assert taking_owner - {
+        "create_session",
+        "add_session",
+        "sessions",
+        "stem_counts",
+        "shared_session_ids",
+        "hand_over",
+    } == set(CALLS)
 
 
 def test_stranger_sees_an_empty_list_and_may_use_the_same_audio(store: SessionStore, scene: Scene) -> None:
@@ -132,6 +137,20 @@ def test_stranger_sees_an_empty_list_and_may_use_the_same_audio(store: SessionSt
 
     assert store.find_audio(STRANGER, context.audio.sha256) == context.audio
     assert [session.id for session in store.sessions(STRANGER)] == [own.id]
+
+
+def test_sessions_are_handed_over_but_for_those_being_worked_on(store: SessionStore, scene: Scene) -> None:
+    quiet, busy = scene.context(), scene.context()
+    turn = scene.turn(busy)
+
+    assert store.hand_over(STRANGER, "new") == 0
+    assert store.hand_over(OWNER, "new") == 1
+
+    assert [session.id for session in store.sessions("new")] == [quiet.session_id]
+    assert [session.id for session in store.sessions(OWNER)] == [busy.session_id]
+    store.cancel_turn(OWNER, turn.id)
+    assert store.hand_over(OWNER, "new") == 1
+    assert store.sessions(OWNER) == ()
 
 
 def test_node_of_ones_other_session_cannot_be_opened_or_mixed_in(store: SessionStore, scene: Scene) -> None:

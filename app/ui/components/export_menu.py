@@ -6,10 +6,10 @@ from app.ui.components.base import build_component
 
 _TEMPLATE = """
 <div class="export-menu" hidden>
-  <button type="button" class="opener share-opener">Share</button>
-  <div class="panel share-panel" aria-label="Share"></div>
-  <button type="button" class="opener export-opener">Export</button>
-  <div class="panel export-panel" aria-label="Export">
+  <button type="button" class="opener share-opener"><span class="word">Share</span></button>
+  <div class="panel share-panel" hidden aria-label="Share"></div>
+  <button type="button" class="opener export-opener"><span class="word">Export</span></button>
+  <div class="panel export-panel" hidden aria-label="Export">
     <h3 class="what"></h3>
     <div class="choices"></div>
     <p class="hint"></p>

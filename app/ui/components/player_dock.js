@@ -248,4 +248,5 @@ new ResizeObserver(([entry]) => {
 window.stemTabs.build(find(".tabs"));
 stage.setDock(props.value);
 render();
+find(".dock").hidden = false; // until here it was a skeleton
 requestAnimationFrame(tick);

@@ -6,7 +6,7 @@ from app.ui.components.base import build_component
 
 _STYLES = ("player_dock", "player_dock_transport", "player_dock_desk", "player_dock_narrow")
 _TEMPLATE = """
-<div class="dock" role="region" aria-label="Player">
+<div class="dock" role="region" aria-label="Player" hidden>
   <div class="transport">
     <span class="keys">
       <button type="button" class="stop" aria-label="Back to the start" title="Back to the start"></button>

@@ -6,8 +6,8 @@ from app.ui.components.base import build_component
 from app.ui.static import WORKLET, url_of
 
 _TEMPLATE = """
-<div class="recorder" role="group" aria-label="Recorder" data-state="idle" data-worklet="WORKLET_URL" data-max-s="MAX_S"
->
+<div class="recorder" role="group" aria-label="Recorder" data-state="loading" 
+  data-worklet="WORKLET_URL" data-max-s="MAX_S">
   <div class="before">
     <label class="field">
       <span>Count-in</span>

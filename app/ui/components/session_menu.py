@@ -7,7 +7,7 @@ from app.ui.components.base import build_component
 _TEMPLATE = """
 <div class="session-menu">
   <button type="button" class="opener" hidden><span class="opener-name"></span></button>
-  <div class="panel" aria-label="Sessions">
+  <div class="panel" aria-label="Sessions" hidden>
     <ul class="list" aria-label="Sessions"></ul>
     <div class="row">
       <label class="import"><input type="file" accept=".zip" /><span>Bring a session from a file</span></label>

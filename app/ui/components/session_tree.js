@@ -27,7 +27,7 @@ let tabbed = null; // node id that Tab leads to
 const folded = new Set(); // node ids whose branches are hidden
 const filter = { isStarred: false, instrument: "", text: "" };
 
-parts.undo.append(icon("undo"), el("span", {}, "Undo"));
+parts.undo.append(icon("undo"));
 parts.redo.append(icon("redo"));
 parts["only-starred"].append(icon("star"));
 parts.undo.addEventListener("click", undo);

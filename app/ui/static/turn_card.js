@@ -214,7 +214,8 @@
   }
 
   function pickButton(variation, actions) {
-    if (variation.node_id) return el("span", { class: "picked quiet" }, icon("check"), "picked");
+    if (variation.node_id)
+      return el("span", { class: "picked quiet" }, icon("check"), el("span", { class: "word" }, "picked"));
     const pick = () => actions.pick({ variation_id: variation.variation_id });
     return el("button", { type: "button", class: "pick", onclick: pick }, "Pick");
   }
