@@ -82,7 +82,7 @@ def _on_lent_gpu(load: Callable[[], Generator]) -> Callable[[], Generator]:
 
 
 def browser_secret(data_path: Path) -> str:
-    """Return what browsers' storage is written with; visitors are told it, so it keeps nothing secret (decision 0061)."""
+    """Return what browsers' storage is written with; visitors are told it: it keeps nothing secret (decision 0061)."""
     return _kept_secret(data_path / SECRET_NAME)
 
 

@@ -19,7 +19,7 @@ from app.ui.components.player_dock import build_player_dock
 from app.ui.components.recorder import build_recorder
 from app.ui.components.session_menu import build_session_menu
 from app.ui.components.session_tree import build_session_tree
-from app.ui.composer import build_composer, wire_composer, wire_feed
+from app.ui.composer import Composer, build_composer, wire_composer, wire_feed
 from app.ui.dock_handlers import DockHandlers
 from app.ui.feed_handlers import FeedHandlers
 from app.ui.handlers import Handlers
@@ -100,10 +100,15 @@ def build_page(
         _wire_arrival(page, ShelfHandlers(handlers), accounts, browser, shown)
         if api is not None:
             publish(api)
-        page.load(handlers.on_model, None, [*composer.offered, model_note], **PRIVATE)
-        page.load(handlers.on_machine, None, machine, concurrency_limit=None, **PRIVATE)
-        page.load(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
+        _wire_model(page, handlers, composer, (model_note, machine))
     return page
+
+
+def _wire_model(page: gr.Blocks, handlers: FeedHandlers, composer: Composer, told: tuple[gr.HTML, gr.HTML]) -> None:
+    model_note, machine = told
+    page.load(handlers.on_model, None, [*composer.offered, model_note], **PRIVATE)
+    page.load(handlers.on_machine, None, machine, concurrency_limit=None, **PRIVATE)
+    page.load(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
 
 
 def _wire_arrival(

@@ -6,7 +6,7 @@ The font lies beside the scripts, so that the page asks no other host for anythi
 from gradio.themes import Base
 from gradio.themes.utils import colors, fonts, sizes
 
-from app.ui.static import FONT, STYLE_PATH, url_of
+from app.ui.static import FONT, STYLE_PATHS, url_of
 from stemgen_core.instruments import INSTRUMENTS
 
 _TEAL = colors.Color(
@@ -86,9 +86,9 @@ def build_theme() -> Base:
 
 
 def page_style() -> str:
-    """Return the page's style sheet: the font, a colour per instrument category, then `studio.css`."""
+    """Return the page's style sheet: the font, a colour per instrument category, then the rules."""
     light, dark = _hues(":root", 0.56), _hues(":root.dark, .dark", 0.74)
-    return "\n".join([_font_face(), light, dark, STYLE_PATH.read_text("utf-8")])
+    return "\n".join([_font_face(), light, dark, *(path.read_text("utf-8") for path in STYLE_PATHS)])
 
 
 def _font_face() -> str:

@@ -6,7 +6,7 @@ from app.ui.components.base import build_component
 from app.ui.static import WORKLET, url_of
 
 _TEMPLATE = """
-<div class="recorder" role="group" aria-label="Recorder" data-state="loading" 
+<div class="recorder" role="group" aria-label="Recorder" data-state="loading"
   data-worklet="WORKLET_URL" data-max-s="MAX_S">
   <div class="before">
     <label class="field">

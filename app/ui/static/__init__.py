@@ -32,7 +32,7 @@ SCRIPTS = (
     "popover.js",
 )
 WORKLET = "recorder_worklet.js"  # runs in the audio thread, which loads it by its address
-STYLE = "page.css"  # studio.css goes through Gradio, which gives its rules precedence over its own
+STYLE = "page.css"  # studio.css and composer.css go through Gradio, which gives its rules precedence over its own
 FONT = "ibm-plex-sans-latin-wght-normal.woff2"
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2"}
 
@@ -53,4 +53,4 @@ def page_head() -> str:
 
 
 SERVED = (*SCRIPTS, WORKLET, STYLE, FONT)
-STYLE_PATH = FOLDER / "studio.css"
+STYLE_PATHS = (FOLDER / "studio.css", FOLDER / "composer.css")
