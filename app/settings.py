@@ -32,8 +32,8 @@ class Settings:
         database_url: `postgresql://...` for the sessions; empty for a file in the data folder (`STEMGEN_DATABASE_URL`).
         blob_url: folder or fsspec address for the sounds; empty for one in the data folder (`STEMGEN_BLOB_URL`).
         is_zero_gpu: whether GPUs are lent call by call here (`SPACES_ZERO_GPU`, set by Spaces with that hardware).
-        has_login: whether visitors may log in: on a Space whose front matter says `hf_oauth: true` (`SPACE_ID`,
-            `OAUTH_CLIENT_ID`).
+        has_login: whether visitors may log in: on a Space whose front matter says `hf_oauth: true` (`SYSTEM`,
+            `SPACE_ID` and `OAUTH_CLIENT_ID`).
     """
 
     host: str = "127.0.0.1"
@@ -86,7 +86,7 @@ class Settings:
             database_url=given.get("STEMGEN_DATABASE_URL") or default.database_url,
             blob_url=given.get("STEMGEN_BLOB_URL") or default.blob_url,
             is_zero_gpu=(given.get("SPACES_ZERO_GPU") or "").lower() in ("1", "t", "true"),
-            has_login=bool(given.get("SPACE_ID") and given.get("OAUTH_CLIENT_ID")),
+            has_login=given.get("SYSTEM") == "spaces" and bool(given.get("SPACE_ID") and given.get("OAUTH_CLIENT_ID")),
         )
 
 

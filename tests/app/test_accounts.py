@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import gradio.oauth
 import pytest
 
 from app.accounts import Accounts
@@ -28,6 +29,14 @@ def _arrive(studio: Studio, browser: dict, account: dict, profile: gr.OAuthProfi
     handlers = AccountHandlers(ShelfHandlers(FeedHandlers(studio)), ACCOUNTS)
     *shown, kept = handlers.on_arrive(browser, account, REQUEST, profile)
     return SimpleNamespace(**dict(zip(SHOWN, shown, strict=True)), account=kept)
+
+
+def _be_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Gradio build its button as on a Space; elsewhere it wants this machine to be logged in."""
+    monkeypatch.setenv("SYSTEM", "spaces")
+    monkeypatch.setenv("SPACE_ID", "somebody/stemgen")
+    for name in ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL"):
+        monkeypatch.setattr(gradio.oauth, name, "https://login.invalid")
 
 
 def test_sessions_follow_the_login_into_another_browser_and_stay_there_after_logging_out(
@@ -73,10 +82,10 @@ def test_tokens_differ_by_account_and_by_server_and_are_tokens(studio: Studio) -
     assert len({token, ACCOUNTS.token_of("ada-2"), Accounts("another server").token_of("ada-1")}) == 3
 
 
-@pytest.mark.filterwarnings("ignore:Gradio does not support OAuth:UserWarning")  # here is no Space
 def test_the_secret_of_accounts_is_kept_and_is_not_the_one_that_browsers_are_told(
-    studio: Studio, tmp_path: Path
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _be_a_space(monkeypatch)
     folder = tmp_path / "secrets"
     folder.mkdir()
     told, kept = browser_secret(folder), accounts_secret(folder)
@@ -88,9 +97,11 @@ def test_the_secret_of_accounts_is_kept_and_is_not_the_one_that_browsers_are_tol
     assert (folder / "accounts.secret").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.filterwarnings("ignore:Gradio does not support OAuth:UserWarning")
 @pytest.mark.parametrize("has_login", [False, True])
-def test_the_button_is_there_only_where_one_can_log_in(studio: Studio, has_login: bool) -> None:
+def test_the_button_is_there_only_where_one_can_log_in(
+    studio: Studio, has_login: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _be_a_space(monkeypatch)
     page = build_page(studio, browser_secret="s", accounts=ACCOUNTS if has_login else None)
 
     buttons = [block for block in page.blocks.values() if isinstance(block, gr.LoginButton)]
@@ -100,8 +111,9 @@ def test_the_button_is_there_only_where_one_can_log_in(studio: Studio, has_login
 
 
 def test_spaces_say_by_their_variables_what_they_are() -> None:
-    assert Settings.from_environment({"SPACE_ID": "a/b"}).has_login is False
-    assert Settings.from_environment({"OAUTH_CLIENT_ID": "x"}).has_login is False
-    assert Settings.from_environment({"SPACE_ID": "a/b", "OAUTH_CLIENT_ID": "x"}).has_login is True
+    space = {"SYSTEM": "spaces", "SPACE_ID": "a/b", "OAUTH_CLIENT_ID": "x"}
+    assert Settings.from_environment(space).has_login is True
+    for name in space:
+        assert Settings.from_environment({**space, name: ""}).has_login is False
     assert Settings.from_environment({}).is_zero_gpu is False
     assert Settings.from_environment({"SPACES_ZERO_GPU": "true"}).is_zero_gpu is True
