@@ -67,6 +67,7 @@ def running_studio(folder: Path) -> Iterator[tuple[str, FailsWhenTold]]:
 def shoot(page: Page, name: str) -> None:
     """Write one screenshot with few colours."""
     page.mouse.move(2, 2)  # nothing hovered
+    page.evaluate("document.querySelector('#composer')?.scrollTo(0, 0)")
     page.wait_for_timeout(700)
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path)
@@ -104,6 +105,7 @@ def go_to(page: Page, label: str) -> None:
 
 def tell(page: Page, model: FailsWhenTold) -> None:
     """Go through a session, state by state."""
+    expect(page.locator("#recorder .record")).to_have_text("Record")
     shoot(page, "empty")
     page.locator(".example-button", has_text="Soul drums").click()
     expect(page.locator("#tree .name")).to_have_count(1)

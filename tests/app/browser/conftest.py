@@ -68,8 +68,8 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Serve:
     port = _free_port()
 
     @contextmanager
-    def _serve(**generator_options: Any) -> Iterator[Server]:
-        settings = Settings(port=port, data_path=folder / "data")
+    def _serve(max_upload_mb: int = 50, **generator_options: Any) -> Iterator[Server]:
+        settings = Settings(port=port, data_path=folder / "data", max_upload_mb=max_upload_mb)
         generator = NoiseBurstGenerator(**generator_options)
         clip = write_clip(folder / "loop.wav", seconds=LOOP_S)
         with open_store(settings.data_path) as store:

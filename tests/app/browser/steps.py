@@ -9,7 +9,7 @@ def start_from_example(page: Page) -> None:
     # The button is redrawn when the model is ready: a click that meets that moment is made again, as people do.
     for _ in range(5):
         try:
-            page.locator(".example-button").click(timeout=12_000)
+            page.locator(".example-button").first.click(timeout=12_000)
             break
         except TimeoutError:
             if page.locator("#tree .name").count():

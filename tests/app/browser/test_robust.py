@@ -1,13 +1,10 @@
 """What goes wrong, who may not, and what is still there afterwards."""
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.app.browser.conftest import BROWSER_MARKS, Server, Visit
 from tests.app.browser.steps import choose, generate, pick, start_from_example
-from tests.app.fakes import write_clip
 
 pytestmark = BROWSER_MARKS
 
@@ -82,25 +79,6 @@ def test_a_reload_in_the_middle_finds_the_work_going_on(server: Server, visit: V
     expect(page.locator(".variation")).to_have_count(2)
     server.generator.seconds_per_step = 0.02
     expect(page.locator("[data-variation]")).to_have_count(2)
-
-
-def test_what_cannot_be_used_is_refused_with_a_reason_and_the_page_goes_on(
-    server: Server, visit: Visit, tmp_path: Path
-) -> None:
-    page = visit(server.url)
-    chooser = page.locator("#start input[type=file]")
-    fake = tmp_path / "fake.wav"
-    fake.write_text("this is no audio")
-
-    chooser.set_input_files(fake)
-    expect(page.locator("#notice [role=alert]")).to_be_visible()
-    chooser.set_input_files(write_clip(tmp_path / "short.wav", seconds=0.2))
-    expect(page.locator("#notice [role=alert]")).to_contain_text("lasts only 0.20 seconds")
-
-    chooser.set_input_files(write_clip(tmp_path / "my groove.wav", sample_rate_hz=22_050))
-    expect(page.locator("#adding-to")).to_contain_text("groove")
-    expect(page.locator("#notice [role=alert]")).to_have_count(0)
-    page.wait_for_function("stemEngine.sampleRateHz === 22050")
 
 
 def test_sessions_of_this_browser_can_be_gone_back_to(server: Server, visit: Visit) -> None:
