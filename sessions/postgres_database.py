@@ -130,7 +130,7 @@ class PostgresDatabase:
         """
         if present_revision(self) is not None:
             raise DatabaseError(f"There are sessions at {self.name} already. Give an empty database.")
-        copy = SqliteDatabase(path, may_write=False)
+        copy = SqliteDatabase(path)  # whoever only reads leaves SQLite's log behind
         try:
             with copy.reader.connect() as source:
                 bring_to(self, revision_of(source), lambda target: self._take_in(source, target))

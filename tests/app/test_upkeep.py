@@ -11,7 +11,7 @@ import pytest
 from app.commands.main import main
 from app.errors import SettingsError
 from app.orders import StemOrder
-from app.settings import Settings
+from app.settings import REPOSITORY, Settings
 from app.upkeep import Upkeep, restore_if_empty
 from app.worker import GenerationWorker
 from sessions.errors import DatabaseError, StorageFullError
@@ -93,9 +93,44 @@ def test_operator_backs_up_while_the_server_runs_and_restores(
     assert "There are sessions at" in said.err
 
 
+def test_operator_does_the_same_with_rows_in_postgres_and_sounds_at_an_address(
+    open_studio: OpenStudio,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    postgres_url: str,
+    empty_postgres_url: str,
+) -> None:
+    copies, packed = str(tmp_path / "copies"), str(tmp_path / "x.zip")
+    sounds = f"memory://{tmp_path.name}"
+    monkeypatch.setenv("STEMGEN_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("STEMGEN_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("STEMGEN_BLOB_URL", f"{sounds}/old")
+    with open_studio(home=Settings.from_environment().home) as studio:
+        node = studio.start_from_example(OWNER, "loop")
+        for command in (["list"], ["export", node.session_id[:8], packed], ["backup", copies], ["check"]):
+            assert main(["sessions", *command]) == 0, command
+        assert main(["sessions", "gc"]) == 1  # somebody is at work
+    monkeypatch.setenv("STEMGEN_DATA", str(tmp_path / "new"))
+    monkeypatch.setenv("STEMGEN_DATABASE_URL", empty_postgres_url)
+    monkeypatch.setenv("STEMGEN_BLOB_URL", f"{sounds}/new")
+    for command in (["restore", copies], ["import", packed], ["check"], ["gc", "--trash-days", "0"]):
+        assert main(["sessions", *command]) == 0, command
+    assert main(["sessions", "restore", copies]) == 1
+
+    said = capsys.readouterr()
+    assert "1 sessions, 1 sounds\n" in said.out
+    assert "2 sessions, 1 sounds\n" in said.out
+    assert "in use by another StemGen server" in said.err
+    assert "There are sessions at" in said.err
+    assert not list(tmp_path.rglob("*.sqlite-wal"))
+
+
 @pytest.mark.parametrize(
     ("name", "value", "field", "expected"),
     [
+        ("STEMGEN_DATABASE_URL", "postgresql://h/x", "home", DataHome(REPOSITORY / "data", "postgresql://h/x")),
+        ("STEMGEN_BLOB_URL", "s3://bucket/x", "home", DataHome(REPOSITORY / "data", blob_url="s3://bucket/x")),
         ("STEMGEN_MAX_SESSION_MB", "7", "max_session_mb", 7),
         ("STEMGEN_MAX_TOTAL_MB", "7", "max_total_mb", 7),
         ("STEMGEN_MAX_TOTAL_MB", "", "max_total_mb", None),

@@ -148,3 +148,12 @@ def test_only_the_settings_read_the_environment() -> None:
     ]
 
     assert found == ["app/settings.py"]
+
+
+def test_every_test_that_the_testing_page_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/testing.md").read_text(encoding="utf-8")))
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    defined = {name for source in sources for name in re.findall(r"^def (test_\w+)", source, flags=re.MULTILINE)}
+
+    assert named
+    assert not named - defined

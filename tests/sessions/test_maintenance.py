@@ -82,6 +82,19 @@ def test_session_takes_no_more_than_it_may_and_says_so_before_work_begins(tmp_pa
         assert [v.state for v in store.turn(OWNER, turn.id).variations] == ["done", "queued", "done"]
 
 
+def test_trash_counts_as_it_can_be_fetched_back_until_it_is_erased(tmp_path: Path) -> None:
+    with open_store(tmp_path, quotas=Quotas(session_bytes=10)) as store:
+        scene = Scene(store)
+        context = scene.context()  # 5 bytes
+        brought = store.add_context(OWNER, context.session_id, scene.audio(b"12345"))
+        store.delete_node(OWNER, brought.id)
+
+        with pytest.raises(StorageFullError, match="what lies in its trash counted"):
+            scene.turn(context)
+
+        assert store.restore_node(OWNER, brought.id).audio is not None
+
+
 def test_check_of_a_sound_folder_finds_nothing(store: SessionStore, scene: Scene) -> None:
     scene.stem(scene.context())
 

@@ -54,10 +54,10 @@ def test_last_five_databases_and_the_last_of_each_of_seven_days_are_kept(
     scene: Scene, copies: Path, save_at: Callable[[float], None]
 ) -> None:
     scene.context()
-    for days in (0, 1, 1.1, 2, 3, 4, 5, 6, 7, 8, 9, 9.1, 9.2, 9.3, 9.4):
+    for days in (0, 1, 1.1, 2, 3, 3.1, 4, 5, 6, 7, 8, 9, 9.1, 9.2, 9.3, 9.4):
         save_at(days)
 
-    assert _days(copies) == [3, 4, 5, 6, 7, 8, 9, 9.1, 9.2, 9.3, 9.4]
+    assert _days(copies) == [3.1, 4, 5, 6, 7, 8, 9, 9.1, 9.2, 9.3, 9.4]
     assert len(list((copies / "databases").glob("*.sounds.json"))) == 11
 
 
