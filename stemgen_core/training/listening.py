@@ -65,8 +65,9 @@ def score_listening(
             other = _place_elsewhere(batch.places, item)
             other_piece = pieces[other.piece].piece
             other_start_s = other.start_frame / FRAME_RATE_HZ
-            if notes and not instrument.is_drums:
+            if notes and not instrument.is_drums and piece.has_harmony:  # of MIDI files the chords are not known
                 chord.append(_chord_share(notes, piece, start_s))
+            if notes and not instrument.is_drums and other_piece.has_harmony:
                 other_chord.append(_chord_share(notes, other_piece, other_start_s))
             if notes:
                 hits.append(_onset_hits(notes, piece, start_s))

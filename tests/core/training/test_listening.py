@@ -81,6 +81,21 @@ def test_right_notes_out_of_time_miss_the_onsets(corpus: Corpus, monkeypatch: py
     assert found.chord_share > 0.7
 
 
+def test_pieces_without_known_chords_take_no_part_in_the_share_of_chords(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = corpus.pieces("heldout")
+    expected = score(corpus, Copyist(corpus), monkeypatch)
+    for entry in every[1:]:
+        monkeypatch.setitem(entry.__dict__, "piece", replace(entry.piece, chords=()))
+    monkeypatch.setattr(Corpus, "pieces", lambda _corpus, _split: every)
+
+    found = score(corpus, Copyist(corpus), monkeypatch)
+
+    assert found.chord_share == expected.chord_share == 1.0
+    assert found.onset_hits == expected.onset_hits
+
+
 @dataclass
 class SilentPlayer(Copyist):
     """Plays nothing."""
