@@ -1,6 +1,7 @@
 """Files by the hash of their bytes."""
 
 import hashlib
+import os
 import resource
 from pathlib import Path
 
@@ -23,6 +24,31 @@ def test_file_lies_under_the_hash_of_its_bytes(tmp_path: Path) -> None:
     assert sha256 == hashlib.sha256(b"sound").hexdigest()
     assert blobs.path(sha256).read_bytes() == b"sound"
     assert _files(tmp_path) == [f"{sha256[:2]}/{sha256}.flac"]
+
+
+def test_file_is_flushed_before_it_gets_its_name_and_the_folders_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_flush(descriptor: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        steps.append(f"flush {'folder' if path.is_dir() else 'file'}")
+        fsync(descriptor)
+
+    def note_rename(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", note_flush)
+    monkeypatch.setattr(Path, "replace", note_rename)
+    blobs = LocalBlobs(tmp_path)
+
+    blobs.add_bytes(b"sound")
+
+    # The upper folder first, as the one with the file in it is new in it.
+    assert steps == ["flush file", "flush folder", "rename", "flush folder"]
 
 
 def test_same_bytes_are_stored_once_however_they_come(tmp_path: Path) -> None:
