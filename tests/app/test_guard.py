@@ -67,6 +67,11 @@ def test_a_name_that_the_server_does_not_go_by_is_refused(host: str) -> None:
     assert "STEMGEN_ALLOWED_HOSTS" in answer.text
 
 
+@pytest.mark.parametrize("host", ["", ":7860", "[", "[::1", "/"])
+def test_what_is_no_name_is_refused_too(host: str) -> None:
+    assert _client("localhost", any_host=False).get("/", headers={"Host": host}).status_code in (400, 421)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:7860", "LOCALHOST", "[::1]:7860", "studio.example"])
 def test_names_of_this_machine_and_allowed_ones_are_served(host: str) -> None:
     answer = _client("studio.example", allowed=("studio.example",), any_host=False).get("/", headers={"Host": host})

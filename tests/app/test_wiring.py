@@ -7,9 +7,8 @@ from app.ui.layout import build_page
 def test_what_is_done_while_something_else_is_on_its_way_is_done_as_well(studio: Studio) -> None:
     page = build_page(studio, browser_secret="s")
 
-    modes = {
-        event: listener["trigger_mode"] for listener in page.config["dependencies"] for _, event in listener["targets"]
-    }
+    listeners = page.config.get("dependencies", [])
+    modes = {event: listener["trigger_mode"] for listener in listeners for _, event in listener["targets"]}
 
     for event in ("pick", "go", "star", "rename", "mixer", "cancel", "trash", "undo", "open", "remove"):
         assert modes[event] == "multiple", event

@@ -47,7 +47,9 @@ class RampCodec:
     def encode_stem(self, stem: DecodedStem, instrument: Instrument, num_frames: int) -> torch.Tensor:
         raise NotImplementedError  # nothing is revised here
 
-    def decode(self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform) -> DecodedStem:
+    def decode(
+        self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform, genre: str | None = None
+    ) -> DecodedStem:
         self.codes.append(codes)
         self.contexts.append(context)
         ramp = torch.linspace(0, 1, context.num_audio_samples)[None]

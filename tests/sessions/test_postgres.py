@@ -98,6 +98,9 @@ def test_store_goes_on_after_the_database_was_restarted(home: DataHome, postgres
 
         assert store.node(OWNER, stem.id) == stem
         assert store.rename_node(OWNER, stem.id, "later").name == "later"
+        postgres_server.stop()
+        postgres_server.start()
+        assert store.node(OWNER, stem.id).name == "later"  # nobody noticed
 
 
 def test_reader_does_not_wait_for_a_writer_sees_one_moment_and_cannot_write(home: DataHome) -> None:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_what_is_too_big_too_long_too_short_or_no_sound_is_refused_in_words_and_
     expect(notice).to_contain_text("120 seconds")
     _bring(page, big)
     expect(page.get_by_text("exceed the maximum allowed size of 6").first).to_be_visible()
-    sent = {"files": {"name": "big.wav", "mimeType": "audio/wav", "buffer": big.read_bytes()}}
+    sent: dict[str, Any] = {"files": {"name": "big.wav", "mimeType": "audio/wav", "buffer": big.read_bytes()}}
     # A page that does not count beforehand is told by the server.
     answer = page.request.post(server.url + "/gradio_api/upload", multipart=sent)
     assert answer.status == 413
