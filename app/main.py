@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.accounts import Accounts
+from app.errands import Pilot
 from app.errors import StudioError
 from app.examples import load_examples
 from app.examples.finished import load_finished
@@ -18,7 +19,7 @@ from app.services import Studio
 from app.settings import Settings
 from app.sounds import MIN_CONTEXT_S, SoundFiles, SoundShelf, read_kept
 from app.upkeep import Upkeep, restore_if_empty
-from app.worker import GenerationWorker, Pilot
+from app.worker import GenerationWorker
 from app.zero_gpu import GpuLoan, HandlerDesk, on_gpu
 from sessions.errors import SessionError
 from sessions.quotas import Quotas
@@ -110,9 +111,11 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     from app.api import Api
     from app.exporting.desk import ExportDesk
     from app.exporting.tickets import DownloadTickets
+    from app.live.room import LiveRoom
     from app.ui.export_routes import build_export_routes
     from app.ui.guard import LOOPBACK, Guard
     from app.ui.layout import build_page
+    from app.ui.live_routes import build_live_routes
     from app.ui.no_fetching import forbid_fetching
     from app.ui.routes import build_routes
     from app.ui.theme import build_theme, page_style
@@ -136,7 +139,11 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
         server_name=settings.host,
         server_port=settings.port,
         app_kwargs={
-            "routes": [*build_routes(studio), *build_export_routes(desk, tickets)],
+            "routes": [
+                *build_routes(studio),
+                *build_export_routes(desk, tickets),
+                *build_live_routes(LiveRoom(studio)),
+            ],
             "middleware": [guard],
             "openapi_url": None,
         },

@@ -53,8 +53,10 @@ class Generator(Protocol):
         *,
         report_progress: Callable[[float], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        must_hurry: Callable[[], bool] | None = None,
+        is_scored: bool = True,
     ) -> GenerationResult:
-        """Make one variation.
+        """Make one variation; see `StemGenerator.generate`.
 
         Raises:
             StemGenError: if it can't be made, or `should_stop` said so.

@@ -8,9 +8,10 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest
 from stemgen_core.sampling.settings import SamplingSettings
 
-# What a turn keeps beside the decoding settings (see app.orders); a take with one of the first came of another take.
-MADE_FROM_OTHERS = frozenset({"part", "nudged", "repeated"})
-BESIDE_SAMPLING = MADE_FROM_OTHERS | {"genre", "stem_category"}
+# What a turn keeps beside the decoding settings (see app.orders); a take with one of the first came of another take, or
+# of sounds that the tree does not hold (a microphone, live).
+MADE_FROM_OTHERS = frozenset({"part", "nudged", "repeated", "heard_live", "take"})
+BESIDE_SAMPLING = MADE_FROM_OTHERS | {"genre", "stem_category", "genre_to", "genre_morph", "is_loop"}
 
 
 def request_from_row(turn: Turn, variation: Variation) -> GenerationRequest:
@@ -27,6 +28,9 @@ def request_from_row(turn: Turn, variation: Variation) -> GenerationRequest:
         settings_from_row(turn.settings),
         genre=turn.settings.get("genre"),
         stem_category=turn.settings.get("stem_category"),
+        genre_to=turn.settings.get("genre_to"),
+        genre_morph=turn.settings.get("genre_morph", 0.0),
+        is_loop=turn.settings.get("is_loop", False),
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
+from app.errands import Errand, Pilot
 from app.errors import BusyError, NoGpuError
 from app.line import FairLine
 from app.model_shelf import Generator
@@ -62,21 +63,6 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Pilot:
-    """A stem that nobody asked for, made once to learn how fast this machine is.
-
-    Attributes:
-        generator: the model.
-        context: what to listen to.
-        request: what to generate.
-    """
-
-    generator: Generator
-    context: Waveform
-    request: GenerationRequest
-
-
 @dataclass(slots=True)
 class _Unfinished:
     """A job and how far it is; its variations to come are as many as the line holds of it."""
@@ -111,6 +97,7 @@ class GenerationWorker:
         self._changed = threading.Condition()
         self._line = FairLine()
         self._unfinished: dict[str, _Unfinished] = {}
+        self._errands: dict[str, Errand] = {}
         self._reserved: Counter[str] = Counter()  # places held by owners whose turn is being written to the store
         self._current: _Current | None = None
         self._loaded: tuple[str, Waveform, Revision | None] | None = (
@@ -157,6 +144,22 @@ class GenerationWorker:
                 self._unfinished[turn_id].job.stop.set()
                 self._drop(turn_id)
 
+    def run_errand(self, errand: Errand) -> None:
+        """Put an errand in line behind what its owner has there."""
+        with self._changed:
+            self._errands[errand.id] = errand
+            self._line.join(errand.owner_token, errand.id, [errand.units])
+            self._changed.notify_all()
+
+    def drop_errand(self, errand_id: str) -> None:
+        """Stop an errand: at once if it waits, before the next decoding step if it runs. Unknown ones are no error."""
+        with self._changed:
+            self._line.leave(errand_id)
+            if errand_id in self._errands:
+                self._errands[errand_id].stop.set()
+                if self._current is None or self._current.turn_id != errand_id:
+                    del self._errands[errand_id]
+
     def progress(self, turn_id: str) -> TurnProgress | None:
         """Return where a turn stands; None if it is neither waiting nor running."""
         with self._changed:
@@ -198,6 +201,9 @@ class GenerationWorker:
             if isinstance(job, Pilot):
                 self._run_pilot(job)
                 continue
+            if isinstance(job, Errand):
+                self._run_errand(job)
+                continue
             try:
                 goes_on = self._run_next_variation(job)
             except InvalidActionError as error:
@@ -220,7 +226,7 @@ class GenerationWorker:
                 if not self._unfinished:
                     self._loaded = None
 
-    def _next_job(self) -> Job | Pilot | None:
+    def _next_job(self) -> Job | Pilot | Errand | None:
         while not self._is_closed:
             unsaid, self._unsaid = self._unsaid, []
             for job, error in unsaid:
@@ -237,6 +243,9 @@ class GenerationWorker:
                         continue
                     return pilot
                 turn_id, units = step
+                if turn_id in self._errands:
+                    self._current = _Current(turn_id, "", units)
+                    return self._errands[turn_id]
                 unfinished = self._unfinished[turn_id]
                 variation_id = list(unfinished.job.requests)[unfinished.num_begun]
                 unfinished.num_begun += 1
@@ -257,6 +266,15 @@ class GenerationWorker:
             log.exception("The speed of this machine could not be measured")
             return
         self._speed.learn(pilot.request, pilot.context.duration_s, time.monotonic() - began_s)
+
+    def _run_errand(self, errand: Errand) -> None:
+        try:
+            errand.run(lambda: errand.stop.is_set() or self._is_closed)
+        except Exception:  # as for turns: the thread must outlive it
+            log.exception("Errand %s broke", errand.id)
+        with self._changed:
+            self._current = None
+            self._errands.pop(errand.id, None)
 
     def _run_next_variation(self, job: Job) -> bool:
         """Generate and keep the current variation; return whether its job goes on."""

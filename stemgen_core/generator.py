@@ -21,7 +21,8 @@ from stemgen_core.sampling.decode import DecodingProgress
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sampling.windows import plan_windows
-from stemgen_core.score import Note, crop_notes
+from stemgen_core.score import Note
+from stemgen_core.stretch import Stretch
 from stemgen_core.types import Waveform
 
 MIN_CONTEXT_S = 0.25
@@ -41,6 +42,10 @@ class GenerationRequest:
         genre: one of the generator's `genres`; None leaves it open.
         stem_category: one of the generator's `stem_categories`; None leaves it open.
         revision: a stem to make part of again; None makes a new one.
+        genre_to: a second genre, to be between the two; None stays with the first.
+        genre_morph: how far towards it, 0..1.
+        is_loop: whether the context goes round, and the stem is to go round with it: what rings at its end is heard
+            at its beginning. Its last notes may end after the end.
     """
 
     instrument: str
@@ -49,6 +54,9 @@ class GenerationRequest:
     genre: str | None = None
     stem_category: str | None = None
     revision: Revision | None = None
+    genre_to: str | None = None
+    genre_morph: float = 0.0
+    is_loop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,8 @@ class GenerationResult:
         listening_score: how much better the model can explain the stem with its context than without, nats per frame
             that it plays in; above 0 it follows. For ordering variations of one instrument.
         chosen_candidates: per window of the context, in order, which of its candidates was kept, counted from 0.
+        hurried_after: after how many steps it had to hurry; as `max_steps` of the settings this makes it again. None
+            if it took its time.
     """
 
     stem: Waveform
@@ -73,6 +83,7 @@ class GenerationResult:
     fit: FitReport
     listening_score: float | None = None
     chosen_candidates: tuple[int, ...] = ()
+    hurried_after: int | None = None
 
 
 class StemGenerator:
@@ -145,6 +156,8 @@ class StemGenerator:
         *,
         report_progress: Callable[[float], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        must_hurry: Callable[[], bool] | None = None,
+        is_scored: bool = True,
     ) -> GenerationResult:
         """Make one stem that fits `context`.
 
@@ -153,6 +166,8 @@ class StemGenerator:
             request: what to make.
             report_progress: called with the share done, 0..1, after every decoding step.
             should_stop: asked before every decoding step; True ends the generation.
+            must_hurry: asked before every decoding step; True finishes each level in one more step.
+            is_scored: whether to work out the listening score, which takes two more passes of the model.
 
         Raises:
             AudioFormatError: if the context is empty, too short, too long, silent or not finite.
@@ -165,8 +180,9 @@ class StemGenerator:
         check_context(context)
         if request.revision is not None:
             request.revision.check(context)
-        stretch = _Stretch.plan(context, self._window_s)
-        progress = DecodingProgress(0, report_progress, should_stop)
+        spec, window_frames = self._target_codec.spec, self._bundle.manifest.window_frames
+        stretch = Stretch.plan(context, window_frames, spec.frame_rate_hz, is_loop=request.is_loop)
+        progress = DecodingProgress(0, report_progress, should_stop, must_hurry, request.settings.max_steps)
         heard = self._hear(stretch.audio)
         conditions = self._conditions(request, instrument)
         codes, chosen = self._generate_codes(
@@ -179,8 +195,9 @@ class StemGenerator:
             model_id=self.model_id,
             seconds_spent=time.monotonic() - started,
             fit=measure_fit(context, decoded.waveform),
-            listening_score=self._listening_score(heard, codes, conditions, instrument),
             chosen_candidates=chosen,
+            listening_score=self._listening_score(heard, codes, conditions, instrument) if is_scored else None,
+            hurried_after=progress.hurried_after,
         )
 
     def score_stem(self, context: Waveform, stem: DecodedStem, instrument_name: str) -> float:
@@ -201,10 +218,6 @@ class StemGenerator:
         codes = self._target_codec.encode_stem(stem, instrument, heard.shape[-1])[None]
         return self._listening_score(heard, codes, {"instrument": torch.tensor([instrument.index])}, instrument)
 
-    @property
-    def _window_s(self) -> float:
-        return self._bundle.manifest.window_frames / self._target_codec.spec.frame_rate_hz
-
     def _check_request(self, request: GenerationRequest) -> Instrument:
         instrument = find_instrument(request.instrument)
         if instrument not in self.instruments:
@@ -216,21 +229,33 @@ class StemGenerator:
             raise InvalidRequestError(f"The seed must be 0 to {MAX_SEED}, got {request.seed}.")
         for what, name, known in (
             ("genre", request.genre, self.genres),
+            ("genre", request.genre_to, self.genres),
             ("stem category", request.stem_category, self.stem_categories),
         ):
             if name is not None and name not in known:
                 choice = f"Choose one of: {', '.join(known)}." if known else "Leave it open."
                 raise InvalidRequestError(f"This model was not trained on the {what} {name!r}. {choice}")
+        if request.genre_to is not None and (request.genre is None or not 0 <= request.genre_morph <= 1):
+            raise InvalidRequestError("Between two genres: name both, and say how far towards the second, 0 to 1.")
         return instrument
 
     def _conditions(self, request: GenerationRequest, instrument: Instrument) -> dict[str, torch.Tensor]:
-        """Return the fields that are given, int64 [1] each."""
+        """Return the fields that are given: int64 [1] each, or float [1, values + 1] between two values."""
         conditions = {"instrument": torch.tensor([instrument.index])}
         if request.genre is not None:
-            conditions["genre"] = torch.tensor([self.genres.index(request.genre)])
+            conditions["genre"] = self._genre(request.genre, request.genre_to, request.genre_morph)
         if request.stem_category is not None:
             conditions["stem_category"] = torch.tensor([self.stem_categories.index(request.stem_category)])
         return conditions
+
+    def _genre(self, name: str, other: str | None, morph: float) -> torch.Tensor:
+        if other is None:
+            return torch.tensor([self.genres.index(name)])
+        field = next(each for each in self._bundle.manifest.config.fields if each.name == "genre")
+        weights = torch.zeros(1, field.num_values + 1)
+        weights[0, self.genres.index(name)] += 1 - morph
+        weights[0, self.genres.index(other)] += morph
+        return weights
 
     def _hear(self, context: Waveform) -> torch.Tensor:
         """Return what the model reads of the context, [1, F or K, T]."""
@@ -240,7 +265,7 @@ class StemGenerator:
         return self._context_codec.encode(heard, num_frames)[None]
 
     def _known_codes(
-        self, stretch: "_Stretch", num_frames: int, instrument: Instrument, request: GenerationRequest
+        self, stretch: Stretch, num_frames: int, instrument: Instrument, request: GenerationRequest
     ) -> torch.Tensor:
         """Return int64 [1, K, T]: the mask token where to generate, elsewhere what is kept."""
         spec = self._target_codec.spec
@@ -252,7 +277,7 @@ class StemGenerator:
             return codes
         stem = stretch.repeat(DecodedStem(revision.stem, revision.notes))
         codes = self._target_codec.encode_stem(stem, instrument, num_frames)[None]
-        is_hidden = revision.hidden_frames(spec, num_frames, stretch.period_s, stretch.num_repeats)
+        is_hidden = revision.hidden_frames(spec, num_frames, stretch.starts_s)
         for level in levels:
             codes[:, level, is_hidden] = spec.mask_token_id
         return codes
@@ -296,11 +321,24 @@ class StemGenerator:
         return codes, tuple(chosen)
 
     def _play(
-        self, stretch: "_Stretch", codes: torch.Tensor, instrument: Instrument, request: GenerationRequest
+        self, stretch: Stretch, codes: torch.Tensor, instrument: Instrument, request: GenerationRequest
     ) -> DecodedStem:
         """Return the stem that belongs to the context; of a revised one only the new part is new."""
         revision = request.revision
         seed = request.seed if revision is None else revision.sound_seed
+        if stretch.is_loop:
+            decoded = self._target_codec.decode_loop(
+                codes[0],
+                instrument=instrument,
+                seed=seed,
+                context=stretch.audio,
+                span=stretch.span,
+                genre=request.genre,
+                join=None if revision is None else revision.join_notes,
+            )
+            if revision is None or decoded.notes is not None:  # joined notes were played as one
+                return decoded
+            return DecodedStem(revision.join_audio(decoded.waveform, is_loop=True), None)
         decoded = self._target_codec.decode(
             codes[0], instrument=instrument, seed=seed, context=stretch.audio, genre=request.genre
         )
@@ -340,54 +378,3 @@ def check_context(context: Waveform) -> None:
         )
     if context.samples.abs().max() < SILENCE_PEAK:
         raise AudioFormatError("The audio is silent, so there is nothing to play along with.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """A context as the model hears it: a short loop several times over, anything longer as it is.
-
-    The second time round is what is kept of a loop: it has heard the first, and its beginning carries the tails of
-    notes that the first one's end let ring, so the stem loops as the context does.
-
-    Attributes:
-        audio: the context, repeated `num_repeats` times.
-        num_audio_samples: of the context itself.
-        num_repeats: 1 = not a short loop.
-    """
-
-    audio: Waveform
-    num_audio_samples: int
-    num_repeats: int
-
-    @classmethod
-    def plan(cls, context: Waveform, window_s: float) -> "_Stretch":
-        """Repeat a context that fits at least twice into the model's window."""
-        num_repeats = max(1, int(window_s / context.duration_s))
-        repeated = Waveform(context.samples.repeat(1, num_repeats), context.sample_rate_hz)
-        return cls(repeated, context.num_audio_samples, num_repeats)
-
-    @property
-    def period_s(self) -> float:
-        """Length of the context, seconds."""
-        return self.num_audio_samples / self.audio.sample_rate_hz
-
-    def repeat(self, stem: DecodedStem) -> DecodedStem:
-        """Return a stem of the context's length as often as the context is heard."""
-        samples = stem.waveform.samples.repeat(1, self.num_repeats)
-        notes = None
-        if stem.notes is not None:
-            notes = tuple(
-                Note(note.start_s + number * self.period_s, note.pitch, note.duration_s, note.velocity)
-                for number in range(self.num_repeats)
-                for note in stem.notes
-            )
-        return DecodedStem(Waveform(samples, stem.waveform.sample_rate_hz), notes)
-
-    def cut(self, decoded: DecodedStem) -> DecodedStem:
-        """Return the part of a stem, made for `audio`, that belongs to the context."""
-        if self.num_repeats == 1:
-            return decoded
-        rate_hz = self.audio.sample_rate_hz
-        start, end = self.num_audio_samples, 2 * self.num_audio_samples
-        notes = None if decoded.notes is None else tuple(crop_notes(decoded.notes, start / rate_hz, end / rate_hz))
-        return DecodedStem(Waveform(decoded.waveform.samples[:, start:end].clone(), rate_hz), notes)

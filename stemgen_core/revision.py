@@ -58,20 +58,19 @@ class Revision:
                 f" not {self.start_s:.2f} to {self.end_s:.2f} s."
             )
 
-    def hidden_frames(self, spec: CodecSpec, num_frames: int, period_s: float, num_repeats: int) -> torch.Tensor:
+    def hidden_frames(self, spec: CodecSpec, num_frames: int, starts_s: Sequence[float]) -> torch.Tensor:
         """Return which frames are made anew, bool [T].
 
         Args:
             spec: of the target codec.
             num_frames: T.
-            period_s: length of the context; the part is made anew in each repetition of a loop.
-            num_repeats: how often the context is heard.
+            starts_s: where the context begins, each time it is heard; the part is made anew in all of them.
         """
         is_hidden = torch.zeros(num_frames, dtype=torch.bool)
-        for number in range(num_repeats):
-            first = math.floor((self.start_s + number * period_s) * spec.frame_rate_hz + 1e-6)
-            last = math.ceil((self.end_s + number * period_s) * spec.frame_rate_hz - 1e-6)
-            is_hidden[max(first, 0) : last] = True
+        for start_s in starts_s:
+            first = math.floor((self.start_s + start_s) * spec.frame_rate_hz + 1e-6)
+            last = math.ceil((self.end_s + start_s) * spec.frame_rate_hz - 1e-6)
+            is_hidden[max(first, 0) : max(last, 0)] = True
         return is_hidden
 
     def join_notes(self, made: Sequence[Note]) -> tuple[Note, ...]:
@@ -85,8 +84,14 @@ class Revision:
         new = [_cut(note, self.end_s) for note in made if self.start_s <= note.start_s < self.end_s]
         return tuple(sorted(kept + new))
 
-    def join_audio(self, made: Waveform) -> Waveform:
-        """Return the kept stem with `made` in its place between the borders; crossfades lie within the part."""
+    def join_audio(self, made: Waveform, *, is_loop: bool = False) -> Waveform:
+        """Return the kept stem with `made` in its place between the borders; crossfades lie within the part.
+
+        Args:
+            made: the stem made anew.
+            is_loop: whether the ends of the stem are borders, too: what lies on the other side of them is its own
+                other end.
+        """
         rate_hz = self.stem.sample_rate_hz
         num_channels = max(self.stem.num_channels, made.num_channels)
         old, new = (wave.samples.expand(num_channels, -1) for wave in (self.stem, made))
@@ -94,9 +99,10 @@ class Revision:
         length = min(round(CROSSFADE_S * rate_hz), (end - start) // 2)
         weight = torch.zeros(old.shape[1])
         weight[start:end] = 1.0
-        if start > 0:
+        is_whole = start == 0 and end == old.shape[1]
+        if start > 0 or (is_loop and not is_whole):
             weight[start : start + length] = torch.linspace(0, 1, length)
-        if end < old.shape[1]:
+        if end < old.shape[1] or (is_loop and not is_whole):
             weight[end - length : end] = torch.linspace(1, 0, length)
         return Waveform(torch.where(weight > 0, old + (new - old) * weight, old), rate_hz)
 

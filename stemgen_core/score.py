@@ -45,3 +45,41 @@ def crop_notes(notes: Sequence[Note], start_s: float, end_s: float) -> list[Note
         if release_s - onset_s >= MIN_CROPPED_S:
             cropped.append(Note(onset_s - start_s, note.pitch, release_s - onset_s, note.velocity))
     return sorted(cropped)
+
+
+def notes_of_loop(notes: Sequence[Note], start_s: float, period_s: float) -> tuple[Note, ...]:
+    """Return the notes that begin within a loop, timed from its start; none is longer than the loop.
+
+    Args:
+        notes: in any order.
+        start_s: where the loop begins, seconds.
+        period_s: its length.
+    """
+    return tuple(
+        Note(note.start_s - start_s, note.pitch, min(note.duration_s, period_s), note.velocity)
+        for note in sorted(notes)
+        if start_s <= note.start_s < start_s + period_s
+    )
+
+
+def rounds(notes: Sequence[Note], period_s: float, num_rounds: int) -> list[Note]:
+    """Return a loop's notes several times round; what rings over the end of one stops where its pitch comes again.
+
+    Args:
+        notes: that begin within the loop, in any order.
+        period_s: length of the loop, seconds.
+        num_rounds: how often.
+    """
+    firsts: dict[int, float] = {}
+    for note in sorted(notes, reverse=True):
+        firsts[note.pitch] = note.start_s
+    return sorted(
+        Note(
+            note.start_s + number * period_s,
+            note.pitch,
+            min(note.duration_s, firsts[note.pitch] + period_s - note.start_s),
+            note.velocity,
+        )
+        for number in range(num_rounds)
+        for note in notes
+    )

@@ -173,7 +173,7 @@ def _turn(turn: Turn, labels: Mapping[str, str], root: Node | None, snapshot: Sn
 
 
 def _is_copy(turn: Turn) -> bool:
-    return "nudged" in turn.settings or "repeated" in turn.settings
+    return any(name in turn.settings for name in ("nudged", "repeated", "take"))
 
 
 def _how(turn: Turn) -> str:
@@ -183,9 +183,13 @@ def _how(turn: Turn) -> str:
         return f"moved {abs(nudged['by_ms']):.0f} ms {'later' if nudged['by_ms'] > 0 else 'earlier'}"
     if "repeated" in turn.settings:
         return "repeated"
+    if "take" in turn.settings:
+        return "a live take"
     recipe = recipe_of_turn(turn)
     words = [] if recipe.part is None else [recipe.part.words]
     words += [name for name in (recipe.genre, recipe.stem_category) if name]
+    if turn.settings.get("is_loop"):
+        words.append("live")
     if turn.preset:
         label = PRESET_LABELS.get(turn.preset, turn.preset)
         words.append(f"{label}, adjusted" if recipe.is_adjusted else label)

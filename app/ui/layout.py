@@ -14,6 +14,7 @@ from app.services import Studio
 from app.ui.account_handlers import AccountHandlers
 from app.ui.components.export_menu import build_export_menu
 from app.ui.components.feed import build_feed
+from app.ui.components.live import build_live, build_mode_switch
 from app.ui.components.page_tools import build_page_tools
 from app.ui.components.player_dock import build_player_dock
 from app.ui.components.recorder import build_recorder
@@ -23,6 +24,7 @@ from app.ui.composer import Composer, build_composer, wire_composer, wire_feed
 from app.ui.dock_handlers import DockHandlers
 from app.ui.feed_handlers import FeedHandlers
 from app.ui.handlers import Handlers
+from app.ui.live_handlers import LiveHandlers
 from app.ui.shelf_handlers import ShelfHandlers
 from app.ui.wiring import EACH, PRIVATE, wire
 
@@ -62,6 +64,7 @@ def build_page(
         ticket = gr.State(0)
         with gr.Row(elem_id="topbar"):
             gr.HTML("<h1>Stem<span>Gen</span></h1>", elem_id="brand")
+            build_mode_switch()
             machine = gr.HTML("", elem_id="machine")
             sessions = build_session_menu()
             export = build_export_menu()
@@ -71,6 +74,7 @@ def build_page(
             build_page_tools()
         notice = gr.HTML("", elem_id="notice", elem_classes="notice")
         model_note = gr.HTML("", elem_id="model-note", elem_classes="notice")
+        live = build_live()
         start = _build_start(studio)
         with gr.Row(visible=False, elem_id="workspace") as workspace:
             composer = build_composer()
@@ -88,7 +92,7 @@ def build_page(
             ticket,
             [state, browser],
             feed,
-            [new_session.click, sessions.open, sessions.duplicate, sessions.recover, sessions.bring],
+            [new_session.click, sessions.open, sessions.duplicate, sessions.recover, sessions.bring, live.open],
         )
         _wire_start(handlers, start, browser, shown)
         wire_composer(handlers, composer, [state, browser], shown)
@@ -98,6 +102,7 @@ def build_page(
         new_session.click(handlers.on_new_session, browser, shown, **PRIVATE)
         _wire_shelf(ShelfHandlers(handlers), (tree, sessions, export), [state, browser], shown)
         _wire_arrival(page, ShelfHandlers(handlers), accounts, browser, shown)
+        live.open(ShelfHandlers(handlers).on_open, browser, shown, **PRIVATE)
         if api is not None:
             publish(api)
         _wire_model(page, handlers, composer, (model_note, machine))

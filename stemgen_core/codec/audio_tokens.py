@@ -3,12 +3,14 @@
 import torch
 
 from stemgen_core.audio import resample, to_mono
-from stemgen_core.codec.protocol import DecodedStem, LevelRule
+from stemgen_core.codec.protocol import DecodedStem, LevelRule, LoopSpan, NoteEdit
 from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.instruments import Instrument
 from stemgen_core.sound.level import fit_stem_level
 from stemgen_core.types import CodecSpec, Waveform
+
+SEAM_S = 0.03  # over which the end of a loop turns into what leads to its beginning
 
 
 class AudioTokens:
@@ -96,3 +98,27 @@ class AudioTokens:
         stem = resample(stem, context.sample_rate_hz, num_audio_samples=context.num_audio_samples)
         fitted = fit_stem_level(stem.samples.numpy(), context.samples.numpy(), context.sample_rate_hz, instrument.name)
         return DecodedStem(Waveform(torch.from_numpy(fitted), context.sample_rate_hz), notes=None)
+
+    def decode_loop(
+        self,
+        codes: torch.Tensor,
+        *,
+        instrument: Instrument,
+        seed: int,
+        context: Waveform,
+        span: LoopSpan,
+        genre: str | None = None,
+        join: NoteEdit | None = None,
+    ) -> DecodedStem:
+        """Turn codes into sound whose end fades over into what was played before its beginning.
+
+        Args, returns: see `TargetCodec.decode_loop`; `join` is not used.
+        """
+        samples = self.decode(codes, instrument=instrument, seed=seed, context=context).waveform.samples
+        start, end = span.start, span.start + span.num_audio_samples
+        loop = samples[:, start:end].clone()
+        num_faded = min(start, round(SEAM_S * context.sample_rate_hz), span.num_audio_samples)
+        if num_faded:
+            weight = torch.linspace(0, 1, num_faded + 1)[1:]
+            loop[:, -num_faded:] += weight * (samples[:, start - num_faded : start] - loop[:, -num_faded:])
+        return DecodedStem(Waveform(loop, context.sample_rate_hz), notes=None)

@@ -1,6 +1,6 @@
 """What a codec family must offer, so that one model, one sampler and one generator serve all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +9,8 @@ import torch
 from stemgen_core.instruments import Instrument
 from stemgen_core.score import Note
 from stemgen_core.types import CodecSpec, Waveform
+
+NoteEdit = Callable[[Sequence[Note]], tuple[Note, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,26 @@ class LevelRule:
         level: index k of the codebook.
         allowed: bool [V], codes that make sense here; None = all.
         settle: fills in codes of this level that follow from the coarser ones; None = nothing follows.
+        onsets: bool [V], codes that begin a note; None = the level has none.
     """
 
     level: int
     allowed: torch.Tensor | None = None
     settle: Callable[[torch.Tensor], torch.Tensor] | None = None
+    onsets: torch.Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSpan:
+    """Where a loop lies in what was heard of it.
+
+    Attributes:
+        start: first audio sample.
+        num_audio_samples: its length.
+    """
+
+    start: int
+    num_audio_samples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +90,33 @@ class TargetCodec(Protocol):
             seed: chooses among the sounds of the instrument where the family has several.
             context: the stem gets its rate, its number of audio samples and a level that suits it.
             genre: narrows that choice; None: any.
+        """
+        ...
+
+    def decode_loop(
+        self,
+        codes: torch.Tensor,
+        *,
+        instrument: Instrument,
+        seed: int,
+        context: Waveform,
+        span: LoopSpan,
+        genre: str | None = None,
+        join: NoteEdit | None = None,
+    ) -> DecodedStem:
+        """Render the part of codes that is a loop, so that its end runs on into its beginning.
+
+        Args:
+            codes: int64 [K, T], for all of `context`.
+            instrument: what the stem is.
+            seed: as for `decode`.
+            context: what was heard: the loop, and what of it lies before and after.
+            span: where in it the loop is.
+            genre: as for `decode`.
+            join: what to make of the loop's notes before they are played, where the family has notes.
+
+        Returns:
+            a stem of the loop's length; its last notes may end after its end.
         """
         ...
 

@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from stemgen_core.codec.protocol import DecodedStem, LevelRule
+from stemgen_core.codec.protocol import DecodedStem, LevelRule, LoopSpan, NoteEdit
 from stemgen_core.codec.score_tokens import (
     DRUM_SOUNDS,
     EXPRESSION_LEVEL,
@@ -22,10 +22,12 @@ from stemgen_core.codec.score_tokens import (
 )
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import Instrument
-from stemgen_core.score import crop_notes
+from stemgen_core.score import crop_notes, notes_of_loop, rounds
 from stemgen_core.sound.playing import play_stem
 from stemgen_core.sound.soundfont import SoundfontPlayer
 from stemgen_core.types import CodecSpec, Waveform
+
+SEAM_S = 0.02  # over which the beginning of a loop is faded over from what its end leads to
 
 
 @cache
@@ -61,6 +63,15 @@ def settle_expression(codes: torch.Tensor, mask_token_id: int = SCORE_SPEC.mask_
 
 
 @cache
+def _onsets() -> torch.Tensor:
+    """Return which codes of a voice begin a note or are a stroke, bool [V]."""
+    onsets = torch.zeros(SCORE_SPEC.codebook_size, dtype=torch.bool)
+    onsets[FIRST_ONSET:FIRST_HOLD] = True
+    onsets[FIRST_STROKE:] = True
+    return onsets
+
+
+@cache
 def score_rules(instrument: Instrument) -> tuple[LevelRule, ...]:
     """Return the levels that stems of `instrument` use, with the codes that make sense there."""
     return tuple(
@@ -68,6 +79,7 @@ def score_rules(instrument: Instrument) -> tuple[LevelRule, ...]:
             level,
             allowed_codes(instrument, level),
             settle_expression if level == EXPRESSION_LEVEL else None,
+            None if level == EXPRESSION_LEVEL else _onsets(),
         )
         for level in levels_used(instrument)
     )
@@ -125,3 +137,40 @@ class ScoreCodec:
             sample_rate_hz=context.sample_rate_hz,
         )
         return DecodedStem(Waveform(torch.from_numpy(samples), context.sample_rate_hz), tuple(notes))
+
+    def decode_loop(
+        self,
+        codes: torch.Tensor,
+        *,
+        instrument: Instrument,
+        seed: int,
+        context: Waveform,
+        span: LoopSpan,
+        genre: str | None = None,
+        join: NoteEdit | None = None,
+    ) -> DecodedStem:
+        """Play the notes that begin in the loop twice round, and keep the second time: it holds the first one's tails.
+
+        Sounds that swing or shimmer are at another phase each time, so the beginning is faded over from the third time.
+
+        Args, returns: see `TargetCodec.decode_loop`.
+        """
+        rate_hz, length = context.sample_rate_hz, span.num_audio_samples
+        period_s = length / rate_hz
+        notes = notes_of_loop(decode_notes(codes, instrument), span.start / rate_hz, period_s)
+        notes = notes if join is None else join(notes)
+        loop = context.samples[:, span.start : span.start + length]
+        num_faded = min(length, round(SEAM_S * rate_hz))
+        samples = play_stem(
+            self._player,
+            rounds(notes, period_s, 3),
+            instrument=instrument.name,
+            seed=seed,
+            context=torch.cat([loop, loop, loop[:, :num_faded]], dim=1).numpy(),
+            sample_rate_hz=rate_hz,
+            genre=genre,
+        )
+        played = torch.from_numpy(samples)
+        kept, third = played[:, length : 2 * length].clone(), played[:, 2 * length :]
+        kept[:, :num_faded] += torch.linspace(1, 0, num_faded) * (third - kept[:, :num_faded])
+        return DecodedStem(Waveform(kept, rate_hz), notes)

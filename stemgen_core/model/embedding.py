@@ -80,7 +80,8 @@ class ContextTargetEmbedding(nn.Module):
         Args:
             context: float [B, F, T] features or int64 [B, K, T] codes.
             target_codes: int64 [B, K, T], values in [0, V]; V is the mask token.
-            conditions: per field int64 [B], values in [0, num_values]; the last means "not given".
+            conditions: per field int64 [B], values in [0, num_values], the last means "not given"; or float
+                [B, num_values + 1], how much of each.
             has_context: bool [B], False = this item hears nothing.
             chroma: float [B, T, C, 12] of the context, where the model hears harmony.
 
@@ -100,6 +101,11 @@ class ContextTargetEmbedding(nn.Module):
             heard = self.features(frames if chroma is None else torch.cat([frames, chroma.flatten(2)], -1))
         heard = torch.where(has_context[:, None, None], heard, self.no_context)  # [B, T, D/2]
         target = self.tokens(target_codes)  # [B, T, D/2]
-        embedded = [self.conditions[field.name](conditions[field.name]) for field in self.fields]
+        embedded = [_embed(self.conditions[field.name], conditions[field.name]) for field in self.fields]
         condition = torch.stack(embedded).sum(0)[:, None]  # [B, 1, D/2]
         return torch.cat([heard + condition, target + condition], dim=-1)  # [B, T, D]
+
+
+def _embed(table: nn.Module, values: torch.Tensor) -> torch.Tensor:
+    """Return [B, D/2] of values, int64 [B], or of shares of all values, float [B, num_values + 1]."""
+    return values @ next(table.parameters()) if values.dim() == 2 else table(values)

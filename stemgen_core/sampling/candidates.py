@@ -55,7 +55,7 @@ def decode_best(
         model: in evaluation mode.
         context: float [1, F, T] features or int64 [1, K, T] codes.
         known: int64 [1, K, T], the mask token where to generate; everything else stays.
-        conditions: per field int64 [1].
+        conditions: per field int64 [1], or float [1, values + 1].
         rules: the levels to generate, coarse to fine.
         settings: how.
         rngs: one per candidate.
@@ -69,7 +69,7 @@ def decode_best(
         model,
         context.repeat(count, 1, 1),
         known.repeat(count, 1, 1),
-        {name: values.repeat(count) for name, values in conditions.items()},
+        {name: values.repeat_interleave(count, 0) for name, values in conditions.items()},
         rules=rules,
         settings=settings,
         rngs=rngs,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch.nn.functional import one_hot
 
 from stemgen_core.codec.protocol import LevelRule
 from stemgen_core.conditioning import CONTEXT_SOURCE
@@ -12,7 +13,7 @@ from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, keep_nucleus, plan_branches
 from stemgen_core.sampling.ranking import keep_best, rank_frames
 from stemgen_core.sampling.schedule import frames_to_keep
-from stemgen_core.sampling.settings import SamplingSettings
+from stemgen_core.sampling.settings import MIN_STEPS, SamplingSettings
 
 
 @dataclass(slots=True)
@@ -23,17 +24,33 @@ class DecodingProgress:
         num_steps: steps to come in all.
         report: called with the share done, 0..1, after each step.
         should_stop: asked before each step.
+        must_hurry: asked before each step from the fourth on; once it says so, every level is finished in one step.
+        max_steps: passes of the model after which to hurry in any case; None = never.
+        hurried_after: after how many passes it began to hurry; None = not yet.
     """
 
     num_steps: int
     report: Callable[[float], None] | None = None
     should_stop: Callable[[], bool] | None = None
+    must_hurry: Callable[[], bool] | None = None
+    max_steps: int | None = None
+    hurried_after: int | None = field(default=None, init=False)
     num_done: int = field(default=0, init=False)
+    num_passes: int = field(default=0, init=False)
 
     def check(self) -> None:
         """Raise GenerationCancelledError if the caller wants to stop."""
         if self.should_stop is not None and self.should_stop():
             raise GenerationCancelledError("The generation was cancelled.")
+
+    def is_hurried(self) -> bool:
+        """Return whether the level is to be finished in this step; asked once before each pass of the model."""
+        if self.hurried_after is None and self.num_passes >= MIN_STEPS:
+            is_over = self.max_steps is not None and self.num_passes >= self.max_steps
+            if is_over or (self.must_hurry is not None and self.must_hurry()):
+                self.hurried_after = self.num_passes
+        self.num_passes += 1
+        return self.hurried_after is not None
 
     def advance(self, num_steps: int = 1) -> None:
         """Count finished steps and report."""
@@ -60,7 +77,8 @@ def decode_codes(
         model: in evaluation mode.
         context: float [B, F, T] features or int64 [B, K, T] codes.
         known: int64 [B, K, T], the mask token where to generate; everything else stays.
-        conditions: per field int64 [B], the value or the field's `absent_id`; a field left out is not given.
+        conditions: per field int64 [B], the value or the field's `absent_id`, or float [B, values + 1], how much of
+            each; a field left out is not given.
         rules: the levels to generate, coarse to fine; other levels must be known.
         settings: how.
         rngs: one source of randomness per item, so that an item doesn't depend on its batch.
@@ -106,7 +124,9 @@ class _Passes:
     conditions: Mapping[str, torch.Tensor]
     branches: list[GuidanceBranch]
 
-    def __call__(self, codes: torch.Tensor, is_masked: torch.Tensor, rule: LevelRule, top_p: float) -> torch.Tensor:
+    def __call__(
+        self, codes: torch.Tensor, is_masked: torch.Tensor, rule: LevelRule, settings: SamplingSettings
+    ) -> torch.Tensor:
         """Return guided log-probabilities of the masked frames, -inf = impossible, [M, V], items in order."""
         # In training finer levels are always hidden, also where a window continues one or a level is never used.
         index = torch.arange(codes.shape[1], device=codes.device)[:, None]
@@ -116,6 +136,8 @@ class _Passes:
         for condition in self.model.config.fields:
             absent = torch.full((batch_size,), condition.absent_id, device=codes.device)
             given = self.conditions.get(condition.name, absent)
+            if given.dim() == 2:
+                absent = one_hot(absent, condition.num_values + 1).to(given)
             conditions[condition.name] = torch.cat(
                 [given if condition.name in branch.visible else absent for branch in self.branches]
             )
@@ -131,12 +153,14 @@ class _Passes:
         logits = self.model.logits(wanted, rule.level)  # [branches, M, V]
         if rule.allowed is not None:
             logits = logits.masked_fill(~rule.allowed, -torch.inf)
+        if rule.onsets is not None and settings.density:
+            logits = logits + settings.density * rule.onsets  # the same in every branch: it is no source's doing
         guided = combine_logits(list(logits), self.branches)
         num_sources = 1 + len(self.conditions)
         with_all = [
             each for each, branch in zip(logits, self.branches, strict=True) if len(branch.visible) == num_sources
         ]
-        return keep_nucleus(guided, with_all[0] if with_all else guided, top_p)
+        return keep_nucleus(guided, with_all[0] if with_all else guided, settings.top_p)
 
 
 def _decode_level(
@@ -159,7 +183,8 @@ def _decode_level(
         if not is_masked.any():
             progress.advance(num_steps - step)
             return
-        scores = passes(codes, is_masked, rule, settings.top_p)  # [M, V]
+        is_hurried = progress.is_hurried()
+        scores = passes(codes, is_masked, rule, settings)  # [M, V]
         # An item that is done draws no more, or its next level would depend on how long the others take.
         draws = torch.stack(
             [
@@ -175,7 +200,7 @@ def _decode_level(
             causal_bias=settings.causal_bias,
             noise_weight=settings.noise_weight,
         )
-        is_kept = keep_best(ranking, is_masked, num_to_keep)
+        is_kept = is_masked if is_hurried else keep_best(ranking, is_masked, num_to_keep)
         candidates = row.masked_scatter(is_masked, sampled)
         row.copy_(torch.where(is_kept, candidates, row))
         progress.advance()

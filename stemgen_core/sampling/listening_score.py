@@ -65,7 +65,7 @@ def _gains(
     )  # [cases, K, T]
     batch_size = len(cases)
     repeated = {
-        field.name: conditions.get(field.name, torch.tensor([field.absent_id])).repeat(2 * batch_size)
+        field.name: conditions.get(field.name, torch.tensor([field.absent_id])).repeat_interleave(2 * batch_size, 0)
         for field in model.config.fields
     }
     hidden = model(

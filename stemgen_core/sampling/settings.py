@@ -8,6 +8,8 @@ MAX_STEPS_PER_LEVEL = 512
 MAX_GUIDANCE_SCALE = 6.0
 MAX_TEMPERATURE = 2.0
 MAX_CANDIDATES = 8
+MAX_DENSITY = 4.0
+MIN_STEPS = 4  # before a decoding may be hurried
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class SamplingSettings:
         causal_bias: w_s of eq. 1.
         noise_weight: w_r of eq. 1.
         num_candidates: stems that are drafted for one variation; the one with the highest listening score is kept.
+        density: added to the log-probability of beginning a note, -4..4: above 0 more is played, below 0 less. Of no
+            effect where the codec's codes don't say where notes begin.
+        max_steps: decoding steps in all after which each level is finished in one more; None = no such bound. What a
+            decoding that had to hurry is repeated with.
 
     Source: StemGen (arXiv:2312.08723), sampling, eq. 1 and 3.
     """
@@ -44,6 +50,8 @@ class SamplingSettings:
     causal_bias: float = 0.1
     noise_weight: float = 1.0
     num_candidates: int = 1
+    density: float = 0.0
+    max_steps: int | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -71,6 +79,10 @@ class SamplingSettings:
                 raise InvalidRequestError(f"{name.replace('_', ' ').capitalize()} must be 0 to 10, got {weight:g}.")
         if not 1 <= self.num_candidates <= MAX_CANDIDATES:
             raise InvalidRequestError(f"Candidates must be 1 to {MAX_CANDIDATES}, got {self.num_candidates}.")
+        if not -MAX_DENSITY <= self.density <= MAX_DENSITY:
+            raise InvalidRequestError(f"Density must be -{MAX_DENSITY:g} to {MAX_DENSITY:g}, got {self.density:g}.")
+        if self.max_steps is not None and self.max_steps < MIN_STEPS:
+            raise InvalidRequestError(f"At least {MIN_STEPS} steps must be allowed, got {self.max_steps}.")
         if self.num_guided_levels < 0:
             raise InvalidRequestError(f"Guided levels must be 0 or more, got {self.num_guided_levels}.")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import gradio as gr
 import pytest
 
+from app.errands import Pilot
 from app.machine import machine_words
 from app.orders import StemOrder, StemRecipe, recipe_of_turn
 from app.ranking import badness
@@ -13,7 +14,6 @@ from app.services import Studio
 from app.ui.feed_handlers import FeedHandlers
 from app.ui.feed_view import feed_view, fit_view, ranks
 from app.ui.handlers import SHOWN
-from app.worker import Pilot
 from sessions.tree import Node
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest

@@ -68,7 +68,7 @@ def test_one_seed_revises_alike_and_another_otherwise(generator: StemGenerator) 
 
 
 def test_the_model_sees_the_stem_on_both_sides_of_the_gap_in_every_repetition() -> None:
-    is_hidden = revision(0.25, 0.5, duration_s=1.0).hidden_frames(TOY_SPEC, 300, 1.0, 3)
+    is_hidden = revision(0.25, 0.5, duration_s=1.0).hidden_frames(TOY_SPEC, 300, (0.0, 1.0, 2.0))
 
     expected = torch.zeros(300, dtype=torch.bool)
     for number in range(3):
@@ -78,7 +78,7 @@ def test_the_model_sees_the_stem_on_both_sides_of_the_gap_in_every_repetition() 
 
 @pytest.mark.parametrize(("start_s", "end_s", "frames"), [(0.251, 0.499, (25, 50)), (0.0, 1.0, (0, 100))])
 def test_frames_that_are_partly_new_are_hidden(start_s: float, end_s: float, frames: tuple[int, int]) -> None:
-    is_hidden = revision(start_s, end_s, duration_s=1.0).hidden_frames(TOY_SPEC, 100, 1.0, 1)
+    is_hidden = revision(start_s, end_s, duration_s=1.0).hidden_frames(TOY_SPEC, 100, (0.0,))
 
     assert is_hidden.nonzero()[[0, -1], 0].tolist() == [frames[0], frames[1] - 1]
 

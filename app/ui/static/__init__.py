@@ -30,6 +30,13 @@ SCRIPTS = (
     "sheet.js",
     "keys.js",
     "popover.js",
+    "live_clock.js",
+    "live_engine.js",
+    "live_link.js",
+    "live_microphone.js",
+    "live_parts.js",
+    "live_controls.js",
+    "live_start.js",
 )
 WORKLET = "recorder_worklet.js"  # runs in the audio thread, which loads it by its address
 STYLE = "page.css"  # studio.css and composer.css go through Gradio, which gives its rules precedence over its own

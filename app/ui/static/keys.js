@@ -31,6 +31,7 @@
 
   function isForUs(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return false;
+    if (document.body.dataset.mode === "live") return false;
     return !document.querySelector("dialog[open]") && Boolean(bindingOf(event.key) || /^9$/.test(event.key));
   }
 
