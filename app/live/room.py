@@ -74,6 +74,7 @@ class _Seat:
     first: Sound | None
     analysis: Mapping[str, Any]
     is_quiet: bool = False
+    writing: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(slots=True)
@@ -308,7 +309,11 @@ class LiveRoom:
                 self._write(seat)
 
     def _write(self, seat: _Seat) -> None:
-        """Write what was heard and is not written yet."""
+        """Write what was heard and is not written yet, in the order in which it was heard."""
+        with seat.writing:
+            self._write_all(seat)
+
+    def _write_all(self, seat: _Seat) -> None:
         live = seat.live
         while True:
             with live.lock:
