@@ -14,6 +14,7 @@ from app.errands import Pilot
 from app.errors import StudioError
 from app.examples import load_examples
 from app.examples.finished import load_finished
+from app.live.room import LiveRoom
 from app.model_shelf import Generator, ModelShelf
 from app.services import Studio
 from app.settings import Settings
@@ -101,8 +102,15 @@ def _kept_secret(path: Path) -> str:
     return path.read_text("ascii").strip()
 
 
-def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Blocks":
-    """Open the page to visitors and return it once the server ended; at once with `prevent_thread_lock`."""
+def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, **launch_options: Any) -> "gr.Blocks":
+    """Open the page to visitors and return it once the server ended; at once with `prevent_thread_lock`.
+
+    Args:
+        settings: of this server.
+        studio: the use cases.
+        room: the jams; None opens a room of its own.
+        launch_options: of Gradio.
+    """
     # Gradio takes seconds to import and reads these at import.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -111,7 +119,6 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
     from app.api import Api
     from app.exporting.desk import ExportDesk
     from app.exporting.tickets import DownloadTickets
-    from app.live.room import LiveRoom
     from app.ui.export_routes import build_export_routes
     from app.ui.guard import LOOPBACK, Guard
     from app.ui.layout import build_page
@@ -142,7 +149,7 @@ def serve(settings: Settings, studio: Studio, **launch_options: Any) -> "gr.Bloc
             "routes": [
                 *build_routes(studio),
                 *build_export_routes(desk, tickets),
-                *build_live_routes(LiveRoom(studio)),
+                *build_live_routes(room or LiveRoom(studio)),
             ],
             "middleware": [guard],
             "openapi_url": None,
@@ -196,9 +203,11 @@ def _run(settings: Settings) -> None:
         )
         try:
             studio = build_studio(settings, store)
+            room = LiveRoom(studio)
             try:
-                serve(settings, studio)
+                serve(settings, studio, room=room)
             finally:
+                room.close()
                 studio.worker.close()
         finally:
             upkeep.close()

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from app.live.clock import LoopClock
-from stemgen_core.corpus.electronic.drum_machine import play_drums
-from stemgen_core.corpus.electronic.presets import draw_kit
 from stemgen_core.corpus.genre_table import GENRES
 from stemgen_core.corpus.groove import DRUM_KEYS, GROOVES
 from stemgen_core.score import Note
+from stemgen_core.sound.electronic.drum_machine import play_drums
+from stemgen_core.sound.electronic.presets import draw_kit
 from stemgen_core.types import Waveform
 
 GROOVE_PEAK = 0.6

@@ -4,7 +4,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ class LiveRoom:
         for instrument in start.instruments:
             seat.live.add_player(instrument)
         if start.genre is not None and start.genre in self.studio.models.get().genres:
-            seat.live.set_controls({"genre": start.genre})
+            seat.live.jam.controls = replace(seat.live.jam.controls, genre=start.genre)
         with self._lock:
             self._seats[seat.live.id] = seat
         return seat.live

@@ -24,7 +24,6 @@ from app.ui.composer import Composer, build_composer, wire_composer, wire_feed
 from app.ui.dock_handlers import DockHandlers
 from app.ui.feed_handlers import FeedHandlers
 from app.ui.handlers import Handlers
-from app.ui.live_handlers import LiveHandlers
 from app.ui.shelf_handlers import ShelfHandlers
 from app.ui.wiring import EACH, PRIVATE, wire
 

@@ -19,12 +19,18 @@ window.stemLive = { link, engine }; // for those who look at the page from outsi
 
 // ---- beginning -------------------------------------------------------------------------------------------------
 
+let isAsking = false;
+
 async function arrive() {
-  if (offers || !link.key) return;
+  if (offers || isAsking || !link.key) return;
+  isAsking = true;
   try {
     offers = await link.offers();
   } catch (error) {
     find(".waiting").textContent = error.message;
+    setTimeout(() => {
+      isAsking = false; // and asks again
+    }, 5000);
     return;
   }
   form = new StartForm(find(".form"), offers, { upload, openNode, start });
@@ -261,12 +267,11 @@ window.addEventListener("studiomode", (event) => {
 });
 window.addEventListener("pagehide", () => link.jam && stop());
 
-function setKey() {
-  link.key = props.value?.media_key || link.key;
+// The menu of sessions is given the browser's secret; it may come before or after this script.
+function findKey() {
+  link.key = window.stemBrowserKey || "";
   if (document.body.dataset.mode === "live") arrive();
 }
 
-watch("value", setKey);
-setKey();
-setInterval(() => render(), 250);
+setInterval(() => (offers ? render() : findKey()), 250);
 requestAnimationFrame(tick);

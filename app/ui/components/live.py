@@ -34,14 +34,14 @@ _TEMPLATE = """
     <p class="notice refusal" role="alert" hidden></p>
     <div class="columns">
       <div class="band">
-        <h3>The band</h3>
+        <h2 class="title">The band</h2>
         <ul class="parts"></ul>
         <div class="join">
           <select aria-label="Who joins"></select><button type="button" class="add">Join in</button>
         </div>
       </div>
       <div class="turning">
-        <h3>How they play</h3>
+        <h2 class="title">How they play</h2>
         <div class="controls"></div>
         <p class="heard quiet" role="status"></p>
       </div>
@@ -63,5 +63,5 @@ def build_mode_switch() -> gr.HTML:
 
 
 def build_live() -> gr.HTML:
-    """Build the page of live; value: {media_key}. Its event `open` names a session to go to."""
+    """Build the page of live; it has no value. Its event `open` names a session to go to."""
     return build_component("live", _TEMPLATE, elem_id="live")

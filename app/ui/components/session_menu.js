@@ -138,6 +138,7 @@ function thrownAway(session) {
 
 function render() {
   const view = props.value || { current: null, sessions: [], trash: [], shared: null, key: "" };
+  window.stemBrowserKey = view.key; // live asks the server with it, too
   const { current, sessions, trash, shared } = view;
   document.body.classList.toggle("is-shared", Boolean(shared));
   parts.opener.hidden = Boolean(shared) || (!sessions.length && !trash.length);

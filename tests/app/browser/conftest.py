@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 from app.examples import Example
+from app.live.room import LiveRoom
 from app.main import build_studio, serve
 from app.services import Studio
 from app.settings import Settings
@@ -44,6 +45,7 @@ class Server:
     url: str
     studio: Studio
     generator: NoiseBurstGenerator
+    live: LiveRoom
 
 
 Serve = Callable[..., AbstractContextManager[Server]]
@@ -75,11 +77,13 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Serve:
         with open_store(settings.data_path) as store:
             studio = build_studio(settings, store, load_generator=lambda: generator)
             studio = replace(studio, examples={"loop": Example("loop", "Noise loop", "120 BPM", clip)})
-            page = serve(settings, studio, prevent_thread_lock=True, quiet=True)
+            room = LiveRoom(studio)
+            page = serve(settings, studio, room=room, prevent_thread_lock=True, quiet=True)
             try:
-                yield Server(f"http://127.0.0.1:{port}", studio, generator)
+                yield Server(f"http://127.0.0.1:{port}", studio, generator, room)
             finally:
                 page.close()
+                room.close()
                 studio.worker.close()
 
     return _serve
