@@ -114,13 +114,10 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
     # Gradio takes seconds to import and reads these at import.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from starlette.middleware import Middleware
-
     from app.api import Api
     from app.exporting.desk import ExportDesk
     from app.exporting.tickets import DownloadTickets
     from app.ui.export_routes import build_export_routes
-    from app.ui.guard import LOOPBACK, Guard
     from app.ui.layout import build_page
     from app.ui.live_routes import build_live_routes
     from app.ui.no_fetching import forbid_fetching
@@ -136,12 +133,6 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
         accounts=Accounts(accounts_secret(settings.data_path)) if settings.has_login else None,
     )
     page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
-    guard = Middleware(
-        Guard,
-        allowed_hosts=settings.allowed_hosts,
-        any_host=settings.host not in LOOPBACK and not settings.allowed_hosts,
-        max_upload_mb=settings.max_upload_mb,
-    )
     page.launch(
         server_name=settings.host,
         server_port=settings.port,
@@ -151,7 +142,7 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
                 *build_export_routes(desk, tickets),
                 *build_live_routes(room or LiveRoom(studio)),
             ],
-            "middleware": [guard],
+            "middleware": [_guard(settings)],
             "openapi_url": None,
         },
         ssr_mode=False,
@@ -168,6 +159,20 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
         **launch_options,
     )
     return page
+
+
+def _guard(settings: Settings) -> Any:
+    """Return what stands before everything that the server answers."""
+    from starlette.middleware import Middleware
+
+    from app.ui.guard import LOOPBACK, Guard
+
+    return Middleware(
+        Guard,
+        allowed_hosts=settings.allowed_hosts,
+        any_host=settings.host not in LOOPBACK and not settings.allowed_hosts,
+        max_upload_mb=settings.max_upload_mb,
+    )
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ from stemgen_core.drawing import spectrogram_png
 
 OWNER = "0" * 32
 LASTS_S = 60.0
+HEADROOM = 0.8  # Opus may overshoot
 _COMPRESSION = 0.9  # of Opus: small files
 
 
@@ -53,9 +54,8 @@ def record(room: LiveRoom, piece: Piece, folder: Path) -> Path:
     path = folder / f"live-{piece.genre}.ogg"
     rate_hz = 48_000  # Opus knows no 44100
     sound = resample(take, rate_hz)
-    soundfile.write(
-        path, sound.samples.T.numpy(), rate_hz, format="OGG", subtype="OPUS", compression_level=_COMPRESSION
-    )
+    quieter = sound.samples.T.numpy() * HEADROOM
+    soundfile.write(path, quieter, rate_hz, format="OGG", subtype="OPUS", compression_level=_COMPRESSION)
     path.with_suffix(".png").write_bytes(spectrogram_png(take.samples.numpy(), take.sample_rate_hz))
     return path
 

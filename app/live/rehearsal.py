@@ -31,7 +31,8 @@ class Rehearsal:
             self._swap(loop)
             self.live.beat(loop, 0.0, dict(self.sounding))
             while self.live.jam.task is not None:
-                time.sleep(LOOK_S)
+                time.sleep(BEAT_S)
+                self.live.beat(loop, 0.0, dict(self.sounding))  # a jam that says nothing is over
 
     def play_in_time(self, num_loops: int) -> None:
         """Play in real time until so many loops are over in all: what is not there at a boundary comes later."""

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from tests.app.browser.conftest import BROWSER_MARKS, Serve, Server, Visit
 from tests.app.browser.live_tap import LiveTap, begin_tap, read_tap
+from tests.app.browser.steps import expect
 
 pytestmark = BROWSER_MARKS
 
@@ -26,6 +27,7 @@ def server(start_server: Serve) -> Iterator[Server]:
 @pytest.fixture
 def page(server: Server, visit: Visit) -> Page:
     page = visit(server.url)
+    page.wait_for_function("document.body.dataset.mode === 'studio'")  # the switch is there
     page.locator("#mode-switch [data-mode=live]").click()
     expect(page.locator("#live .go")).to_be_visible()
     return page

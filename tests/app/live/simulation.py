@@ -93,7 +93,7 @@ class DelayingModel:
         self._work(3 * self.step_s * spike)
         self.num_hurried += hurried_after is not None
         self.took_s.append(self.time.now_s - began_s)
-        return GenerationResult(context, None, self.model_id, 0.0, GOOD_FIT, None, hurried_after)
+        return GenerationResult(context, None, self.model_id, 0.0, GOOD_FIT, hurried_after=hurried_after)
 
     def _work(self, seconds: float) -> None:
         self.time.pass_by(seconds * self.rng.lognormvariate(0.0, self.jitter))
