@@ -152,13 +152,12 @@ class GenerationWorker:
             self._changed.notify_all()
 
     def drop_errand(self, errand_id: str) -> None:
-        """Stop an errand: at once if it waits, before the next decoding step if it runs. Unknown ones are no error."""
+        """Stop an errand as `cancel` stops a turn."""
         with self._changed:
             self._line.leave(errand_id)
-            if errand_id in self._errands:
-                self._errands[errand_id].stop.set()
-                if self._current is None or self._current.turn_id != errand_id:
-                    del self._errands[errand_id]
+            errand = self._errands.pop(errand_id, None)
+            if errand is not None:
+                errand.stop.set()
 
     def progress(self, turn_id: str) -> TurnProgress | None:
         """Return where a turn stands; None if it is neither waiting nor running."""

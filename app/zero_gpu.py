@@ -192,8 +192,10 @@ class LentModel:
         *,
         report_progress: Callable[[float], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        must_hurry: Callable[[], bool] | None = None,
+        is_scored: bool = True,
     ) -> GenerationResult:
-        """Make one variation on a lent GPU; see `Generator`.
+        """Make one variation on a lent GPU; see `Generator`. It is never hurried, and always scored.
 
         Raises:
             StemGenError: if it can't be made, or `should_stop` said so.

@@ -66,6 +66,8 @@ class FakeGenerator:
         *,
         report_progress: Callable[[float], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        must_hurry: Callable[[], bool] | None = None,
+        is_scored: bool = True,
     ) -> GenerationResult:
         self.contexts.append(context)
         self.requests.append(request)

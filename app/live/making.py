@@ -148,6 +148,7 @@ class VersionMaker:
             temperature=controls.temperature,
             context_guidance_scale=controls.guidance,
             density=controls.density,
+            num_candidates=1,  # drafting several takes several times as long
         )
         part_s = None if order.before is None else self._part(controls.variation, order.seed)
         request = GenerationRequest(

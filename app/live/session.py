@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.errands import Errand
+from app.errors import StudioError
 from app.live.clock import MAX_LOOP_S, LoopClock
 from app.live.deadline import StepPlanner, longer_loop
 from app.live.groove import make_click
@@ -248,7 +249,7 @@ class LiveSession:
             sound = self._make(generator, task, should_stop)
         except GenerationCancelledError:
             sound = None
-        except (StemGenError, SessionError) as error:
+        except (StemGenError, SessionError, StudioError) as error:
             sound, self.message = None, str(error)
         with self.lock:
             if self._errand_id == task.version.id:

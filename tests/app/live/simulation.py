@@ -21,7 +21,7 @@ from stemgen_core.errors import GenerationCancelledError
 from stemgen_core.generator import GenerationRequest, GenerationResult
 from stemgen_core.sampling.settings import MIN_STEPS
 from stemgen_core.types import Waveform
-from tests.app.fakes import GOOD_FIT, PLAYED
+from tests.generators import GOOD_FIT, PLAYED
 
 BEAT_S = 0.4
 FETCH_S = 0.12
