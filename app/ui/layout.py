@@ -86,13 +86,8 @@ def build_page(
 
         shown: list[Any] = [state, browser, feed, tree, dock]
         shown += [start.column, workspace, composer.adding_to, sessions, export, ticket, notice]
-        _wire_follow(
-            handlers,
-            ticket,
-            [state, browser],
-            feed,
-            [new_session.click, sessions.open, sessions.duplicate, sessions.recover, sessions.bring, live.open],
-        )
+        leaving = [new_session.click, sessions.open, sessions.duplicate, sessions.recover, sessions.bring, live.open]
+        _wire_follow(handlers, ticket, [state, browser], feed, leaving)
         _wire_start(handlers, start, browser, shown)
         wire_composer(handlers, composer, [state, browser], shown)
         wire_feed(handlers, feed, composer, [state, browser], shown)
