@@ -39,6 +39,12 @@ def test_axe_finds_nothing_serious_in_any_state_light_or_dark(server: Server, vi
     found["sheet"] = _serious(page)
     page.keyboard.press("Escape")
     pick(page, "B")
+    page.locator("#tree [role=treeitem]").last.focus()
+    page.keyboard.press("c")
+    found["commenting"] = _serious(page)
+    page.keyboard.type("a bit loud")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tree .comment")).to_be_visible()
     page.get_by_role("button", name="Dark appearance").click()
     found["dark"] = _serious(page)
 
