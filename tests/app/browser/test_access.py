@@ -62,6 +62,14 @@ def test_on_a_phone_each_part_has_its_tab_and_nothing_overflows(server: Server, 
             expect(page.locator(part)).to_be_visible(visible=name == tab)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
+    for opener, panel in ((".session-menu .opener", ".session-menu .panel"), (".export-opener", ".export-panel")):
+        page.locator(opener).click()
+        box = page.locator(panel).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert 300 < box["width"] <= 390 - box["x"]
+        page.keyboard.press("Escape")
+
     page.get_by_role("button", name="Add", exact=True).click()
     page.locator("#count label", has_text="1").click()
     page.locator("#generate").click()
