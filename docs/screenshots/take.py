@@ -25,6 +25,7 @@ from stemgen_core.generator import StemGenerator
 
 FOLDER = Path(__file__).parent
 DESKTOP, PHONE = (1400, 900), (390, 844)
+SEED = 10213  # the same pictures each time
 NUM_COLOURS = 128  # the page has few; it keeps the files small
 TIMEOUT_MS = 600_000  # a busy machine takes its time
 
@@ -86,6 +87,7 @@ def ask(page: Page, instrument: str, num_variations: int) -> None:
     """Ask for stems."""
     page.locator("#instrument label", has_text=instrument).first.click()
     page.locator("#count label", has_text=str(num_variations)).click()
+    page.locator("#seed input").fill(str(SEED))
     page.locator("#generate").click()
 
 
