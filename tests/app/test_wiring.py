@@ -10,5 +10,5 @@ def test_what_is_done_while_something_else_is_on_its_way_is_done_as_well(studio:
     listeners = page.config.get("dependencies", [])
     modes = {event: listener["trigger_mode"] for listener in listeners for _, event in listener["targets"]}
 
-    for event in ("pick", "go", "star", "rename", "mixer", "cancel", "trash", "undo", "open", "remove"):
+    for event in ("pick", "go", "star", "rename", "mixer", "cancel", "trash", "undo", "fork", "remove"):
         assert modes[event] == "multiple", event
