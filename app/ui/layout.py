@@ -30,7 +30,7 @@ from app.ui.wiring import EACH, PRIVATE, wire
 AUDIO_TYPES = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff"]
 
 # Gradio keeps what is uploaded until told otherwise: look every so many seconds, delete what is older than so many.
-UPLOADS_KEPT = (300, 3600)
+UPLOADS_KEPT = (300, 900)
 
 
 @dataclass(frozen=True, slots=True)
