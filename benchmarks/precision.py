@@ -48,7 +48,7 @@ def main() -> None:
 def _quantised(model: StemTransformer) -> StemTransformer:
     copied = copy.deepcopy(model)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")  # torch announces that this way of quantising will move
         for block in copied.blocks:
             torch.ao.quantization.quantize_dynamic(block, {nn.Linear}, dtype=torch.qint8, inplace=True)
     return copied
