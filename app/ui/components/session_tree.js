@@ -22,6 +22,7 @@ const parts = Object.fromEntries(
 );
 const FILTER_FROM = 6; // below so many nodes there is nothing to search
 
+let drawn = ""; // what the tree was drawn from
 let editing = null; // {nodeId, what} of what is being typed
 let tabbed = null; // node id that Tab leads to
 const folded = new Set(); // node ids whose branches are hidden
@@ -140,6 +141,7 @@ function renderTrash() {
 }
 
 function render() {
+  drawn = JSON.stringify(view());
   const nodes = shownNodes(view().nodes, filter);
   const hadFocus = root.contains(document.activeElement);
   const known = new Set(nodes.map((node) => node.node_id));
@@ -280,5 +282,6 @@ root.addEventListener("focusin", (event) => {
 });
 stage.addEventListener("undo", undo);
 stage.addEventListener("redo", redo);
-watch("value", () => editing === null && render());
+// What is as it was stays the same elements: a double click must find at its second what it met at its first.
+watch("value", () => editing === null && JSON.stringify(view()) !== drawn && render());
 render();
