@@ -25,6 +25,8 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("generate", help="add a stem to a mix")
     parser.add_argument("context", type=Path, metavar="CONTEXT", help="audio file to play along with")
     parser.add_argument("--instrument", required=True, metavar="NAME", help="see `stemgen instruments`")
+    parser.add_argument("--genre", metavar="NAME", help="see `stemgen info`; what it sounds like, too (any)")
+    parser.add_argument("--stem-category", metavar="NAME", help="melodic, harmonic, percussive or bass (any)")
     parser.add_argument("--variations", type=int, default=2, metavar="N", help="how many to make (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first; each next is one more")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for stems, mixes and JSON")
@@ -46,7 +48,13 @@ def run(parsed: argparse.Namespace) -> None:
     parsed.out.mkdir(parents=True, exist_ok=True)
     variations = []
     for number in range(1, parsed.variations + 1):
-        request = GenerationRequest(parsed.instrument, parsed.seed + number - 1, settings)
+        request = GenerationRequest(
+            parsed.instrument,
+            parsed.seed + number - 1,
+            settings,
+            genre=parsed.genre,
+            stem_category=parsed.stem_category,
+        )
         with tqdm(
             total=1000,
             desc=f"variation {number}",
@@ -66,6 +74,8 @@ def run(parsed: argparse.Namespace) -> None:
             "sample_rate_hz": context.sample_rate_hz,
         },
         "instrument": parsed.instrument,
+        "genre": parsed.genre,
+        "stem_category": parsed.stem_category,
         "preset": parsed.preset,
         "settings": asdict(settings),
         "variations": variations,

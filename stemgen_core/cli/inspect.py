@@ -35,6 +35,8 @@ def run_info(parsed: argparse.Namespace) -> None:
     print(f"size          {config.dim} wide, {config.num_layers} layers, {config.num_heads} heads")
     print(f"window        {manifest.window_frames / config.spec.frame_rate_hz:g} s")
     print(f"instruments   {', '.join(manifest.instruments)}")
+    if manifest.genres:
+        print(f"genres        {', '.join(manifest.genres)}")
     for name, preset in PRESETS.items():
         print(f"preset        {name}: steps {','.join(map(str, preset.num_steps))}")
     for name, value in manifest.training.items():

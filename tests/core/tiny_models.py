@@ -59,13 +59,18 @@ def random_features(seed: int, batch_size: int = 2, num_frames: int = 12) -> tor
     return torch.randn(batch_size, NUM_FEATURES, num_frames, generator=seeded(seed))
 
 
-def write_score_bundle(folder: Path, *, seed: int = 0, window_frames: int = 100) -> BundleManifest:
-    """Write an untrained model of the score family with the real sounds."""
+def write_score_bundle(
+    folder: Path, *, seed: int = 0, window_frames: int = 100, genres: tuple[str, ...] = ()
+) -> BundleManifest:
+    """Write an untrained model of the score family with the real sounds; with genres it knows stem categories too."""
+    fields = [ConditionField("instrument", len(INSTRUMENTS))]
+    if genres:
+        fields += [ConditionField("genre", len(genres)), ConditionField("stem_category", 4)]
     config = ModelConfig(
         spec=SCORE_SPEC,
         context_codec=context_features.NAME,
         num_context_features=context_features.NUM_FEATURES,
-        fields=(ConditionField("instrument", len(INSTRUMENTS)),),
+        fields=tuple(fields),
         dim=8,
         num_layers=1,
         num_heads=2,
@@ -74,7 +79,7 @@ def write_score_bundle(folder: Path, *, seed: int = 0, window_frames: int = 100)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / SOUNDS.name).exists():
         (folder / SOUNDS.name).symlink_to(SOUNDS)
-    manifest = BundleManifest("score", config, window_frames, OFFERED, training={"steps": 0})
+    manifest = BundleManifest("score", config, window_frames, OFFERED, genres=genres, training={"steps": 0})
     return save_bundle(folder, manifest, toy_model(seed, config))
 
 

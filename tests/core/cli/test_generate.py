@@ -16,7 +16,7 @@ from tests.core.tiny_models import tone, write_score_bundle
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
-    write_score_bundle(folder)
+    write_score_bundle(folder, genres=("lofi", "techno"))
     return folder
 
 
@@ -73,6 +73,18 @@ def test_the_record_says_how_to_make_it_again(two: Path, bundle: Path) -> None:
         assert "verdict" in variation["fit"]
 
 
+def test_a_genre_and_a_category_are_asked_for_and_recorded(context: Path, bundle: Path, tmp_path: Path) -> None:
+    made = {}
+    for genre in ("lofi", "techno"):
+        options = ("--variations", "1", "--genre", genre, "--stem-category", "harmonic")
+        assert generate(context, bundle, tmp_path / genre, *options) == 0
+        record = json.loads((tmp_path / genre / "generation.json").read_text())
+        assert (record["genre"], record["stem_category"]) == (genre, "harmonic")
+        made[genre] = (tmp_path / genre / "stem-1.wav").read_bytes()
+
+    assert made["lofi"] != made["techno"]
+
+
 def test_the_notes_are_a_midi_file_as_long_as_the_context(two: Path) -> None:
     for number in (1, 2):
         file = mido.MidiFile(two / f"stem-{number}.mid")
@@ -107,6 +119,8 @@ def test_a_line_per_variation_is_printed(
     [
         (("--instrument", "kazoo"), "There is no instrument called 'kazoo'. Choose one of: piano"),
         (("--instrument", "organ"), "This model was not trained to play organ. Choose one of: piano, bass, drums."),
+        (("--genre", "polka"), "This model was not trained on the genre 'polka'. Choose one of: lofi, techno."),
+        (("--stem-category", "odd"), "This model was not trained on the stem category 'odd'. Choose one of: melodic"),
         (("--variations", "0"), "Ask for 1 to 16 variations, got 0."),
         (("--variations", "17"), "Ask for 1 to 16 variations, got 17."),
         (("--seed", "-1"), "The seed must be 0 to 2147483647, got -1."),
