@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,6 +56,9 @@ class RampCodec:
         ramp = torch.linspace(0, 1, context.num_audio_samples)[None]
         notes = tuple(Note(index / 10, 60 + index % 12, 0.05, 90) for index in range(int(10 * context.duration_s)))
         return DecodedStem(Waveform(ramp, context.sample_rate_hz), notes)
+
+    def decode_loop(self, codes: torch.Tensor, **options: Any) -> DecodedStem:
+        raise NotImplementedError  # nothing is looped here
 
 
 @dataclass
