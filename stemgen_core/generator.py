@@ -16,7 +16,7 @@ from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidReques
 from stemgen_core.instruments import STEM_CATEGORIES, Instrument, find_instrument
 from stemgen_core.model.precision import computes_bfloat16, halve_blocks
 from stemgen_core.revision import Revision
-from stemgen_core.sampling.candidates import candidate_rngs, decode_best
+from stemgen_core.sampling.candidates import candidate_rngs, decode_best, plays_at_all
 from stemgen_core.sampling.decode import DecodingProgress
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
@@ -29,6 +29,7 @@ MIN_CONTEXT_S = 0.25
 MAX_CONTEXT_S = 600.0
 MAX_SEED = 2**31 - 1
 SILENCE_PEAK = 1e-4  # -80 dBFS
+MAX_DRAFTS = 3  # of a stem that would never play
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,8 @@ class StemGenerator:
         progress = DecodingProgress(0, report_progress, should_stop, must_hurry, request.settings.max_steps)
         heard = self._hear(stretch.audio)
         conditions = self._conditions(request, instrument)
-        codes, chosen = self._generate_codes(
-            heard, self._known_codes(stretch, heard.shape[-1], instrument, request), conditions, request, progress
-        )
+        known = self._known_codes(stretch, heard.shape[-1], instrument, request)
+        codes, chosen = self._generate_sounding(heard, known, conditions, request, progress)
         decoded = self._play(stretch, codes, instrument, request)
         return GenerationResult(
             stem=decoded.waveform,
@@ -282,6 +282,25 @@ class StemGenerator:
             codes[:, level, is_hidden] = spec.mask_token_id
         return codes
 
+    def _generate_sounding(
+        self,
+        heard: torch.Tensor,
+        known: torch.Tensor,
+        conditions: Mapping[str, torch.Tensor],
+        request: GenerationRequest,
+        progress: DecodingProgress,
+    ) -> tuple[torch.Tensor, tuple[int, ...]]:
+        """Make the codes, again if the stem never plays; part of one may rest, and a loop has no time for that."""
+        rules = self._target_codec.rules(find_instrument(request.instrument))
+        num_drafts = MAX_DRAFTS if request.revision is None and not request.is_loop else 1
+        codes, chosen = self._generate_codes(heard, known.clone(), conditions, request, progress, 0)
+        for draft in range(1, num_drafts):
+            if plays_at_all(codes, rules):
+                break
+            first = draft * request.settings.num_candidates
+            codes, chosen = self._generate_codes(heard, known.clone(), conditions, request, progress, first)
+        return codes, chosen
+
     def _generate_codes(
         self,
         heard: torch.Tensor,
@@ -289,6 +308,7 @@ class StemGenerator:
         conditions: Mapping[str, torch.Tensor],
         request: GenerationRequest,
         progress: DecodingProgress,
+        first_candidate: int,
     ) -> tuple[torch.Tensor, tuple[int, ...]]:
         """Make the whole context's codes, window by window, each continuing the best candidate of the last.
 
@@ -302,8 +322,8 @@ class StemGenerator:
             for start, end in plan_windows(codes.shape[2], self._bundle.manifest.window_frames)
             if hidden[start:end].any()
         ]
-        progress.num_steps = len(windows) * sum(request.settings.steps_at(index) for index in range(len(rules)))
-        rngs = candidate_rngs(request.seed, request.settings.num_candidates)
+        progress.num_steps += len(windows) * sum(request.settings.steps_at(index) for index in range(len(rules)))
+        rngs = candidate_rngs(request.seed, request.settings.num_candidates, first=first_candidate)
         chosen = []
         for start, end in windows:
             best = decode_best(
@@ -317,7 +337,7 @@ class StemGenerator:
                 progress=progress,
             )
             codes[..., start:end] = best.codes
-            chosen.append(best.candidate)
+            chosen.append(first_candidate + best.candidate)
         return codes, tuple(chosen)
 
     def _play(

@@ -28,14 +28,20 @@ class ChosenCodes:
     score: float | None
 
 
-def candidate_rngs(seed: int, num_candidates: int) -> list[torch.Generator]:
+def candidate_rngs(seed: int, num_candidates: int, *, first: int = 0) -> list[torch.Generator]:
     """Return a source of randomness for each candidate of a variation.
 
-    The first is seeded with the seed itself, so that a variation of one candidate is what it was before there were
+    Number 0 is seeded with the seed itself, so that a variation of one candidate is what it was before there were
     several. The others are hashed from it: the next seed belongs to the next variation.
+
+    Args:
+        seed: of the variation.
+        num_candidates: how many.
+        first: number of the first of them.
     """
-    others = [np.random.SeedSequence([seed, number]).generate_state(1)[0] for number in range(1, num_candidates)]
-    return [torch.Generator().manual_seed(int(each)) for each in (seed, *others)]
+    numbers = range(first, first + num_candidates)
+    seeds = [int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) if number else seed for number in numbers]
+    return [torch.Generator().manual_seed(each) for each in seeds]
 
 
 def decode_best(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+import stemgen_core.generator as generator_module
 from stemgen_core.checkpoint import Bundle, BundleManifest
 from stemgen_core.codec.protocol import DecodedStem, LevelRule
 from stemgen_core.codec.score_codec import score_rules
@@ -15,6 +16,7 @@ from stemgen_core.conditioning import ConditionField
 from stemgen_core.errors import AudioFormatError, GenerationCancelledError, InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult, StemGenerator, check_context
 from stemgen_core.instruments import Instrument, find_instrument
+from stemgen_core.sampling.candidates import ChosenCodes
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
@@ -373,6 +375,53 @@ def test_one_candidate_is_the_first_of_several(toy: Toy) -> None:
 
     assert alone.chosen_candidates == (0,)
     assert torch.equal(toy.target.codes[-1], toy.target.codes[seed])
+
+
+def silent_at_first(num_silent: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let the first drafts be rests; return a list that grows with the first number drawn for each draft."""
+    drawn: list[int] = []
+    real = generator_module.decode_best
+
+    def decode(*arguments: Any, rngs: list[torch.Generator], **options: Any) -> ChosenCodes:
+        drawn.append(rngs[0].initial_seed())
+        best = real(*arguments, rngs=rngs, **options)
+        return replace(best, codes=torch.zeros_like(best.codes)) if len(drawn) <= num_silent else best
+
+    monkeypatch.setattr(generator_module, "decode_best", decode)
+    return drawn
+
+
+def test_a_stem_that_would_never_play_is_drafted_again_by_numbers_of_its_own(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(QUICK, num_candidates=2)
+    shares: list[float] = []
+    drawn = silent_at_first(2, monkeypatch)
+
+    result = toy.generator.generate(tone(0.9), request(seed=5, settings=settings), report_progress=shares.append)
+
+    assert len(drawn) == len(set(drawn)) == 3
+    assert drawn[0] == 5
+    assert result.chosen_candidates[0] in (4, 5)  # of the third draft
+    assert toy.target.codes[-1].any()
+    assert shares[-1] == 1.0
+
+
+def test_after_three_silent_drafts_silence_is_what_it_is(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = silent_at_first(9, monkeypatch)
+
+    toy.generator.generate(tone(0.9), request())
+
+    assert len(drawn) == 3
+    assert not toy.target.codes[-1].any()
+
+
+def test_what_plays_is_drafted_once(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = silent_at_first(0, monkeypatch)
+
+    toy.generator.generate(tone(0.9), request())
+
+    assert len(drawn) == 1
 
 
 @pytest.mark.parametrize("instrument", OFFERED)
