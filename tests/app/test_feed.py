@@ -182,6 +182,7 @@ def test_the_best_is_the_surest_in_sync_then_what_the_model_hears_then_what_agre
         {**FINE, "listening_score": 0.2},
         {**FINE, "listening_score": 0.2, "harmony_agreement": 0.6},
         {**FINE, "listening_score": 0.2, "harmony_agreement": 0.6, "offset_ms": -20.0},
+        {**FINE, "listening_score": 3.0, "tempo_agreement": 0.0},  # a few stray notes
         {**FINE, "verdict": "fair", "listening_score": 2.0},
         {**FINE, "verdict": "poor"},
         {"verdict": "poor", "is_silent": True},
