@@ -96,7 +96,7 @@ def build_page(
         new_session.click(handlers.on_new_session, browser, shown, **PRIVATE)
         _wire_shelf(ShelfHandlers(handlers), (tree, sessions, export), [state, browser], shown)
         _wire_arrival(page, ShelfHandlers(handlers), accounts, browser, shown)
-        live.open(ShelfHandlers(handlers).on_open, browser, shown, **PRIVATE)
+        live.open(ShelfHandlers(handlers).on_open, browser, shown, **EACH)
         if api is not None:
             publish(api)
         _wire_model(page, handlers, composer, (model_note, machine))
