@@ -150,6 +150,11 @@ def tell(page: Page, model: FailsWhenTold) -> None:
     expect(error).to_be_visible()
     error.evaluate("element => element.scrollIntoView({ block: 'center' })")
     shoot(page, "error")
+    page.locator("#mode-switch [data-mode=live]").click()
+    page.locator("#live .go").click()
+    page.wait_for_function("stemLive.link.jam && stemLive.link.jam.score.num_in_time >= 2")
+    page.evaluate("scrollTo(0, 0)")
+    shoot(page, "live")
 
 
 def main() -> None:
