@@ -150,6 +150,7 @@ def tell(page: Page, model: FailsWhenTold) -> None:
     expect(error).to_be_visible()
     error.evaluate("element => element.scrollIntoView({ block: 'center' })")
     shoot(page, "error")
+    model.is_failing = False
     page.locator("#mode-switch [data-mode=live]").click()
     page.locator("#live .go").click()
     page.wait_for_function("stemLive.link.jam && stemLive.link.jam.score.num_in_time >= 2")
