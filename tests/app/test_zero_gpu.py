@@ -6,6 +6,7 @@ import copy
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -86,10 +87,14 @@ def _ask(studio: Studio, owner: str = OWNER) -> Turn:
 
 
 def _as_visitor(act: Callable[[], Any], request: object = "a visitor's request") -> Any:
-    """Act as Gradio's handlers do: with the request in the context."""
+    """Act as Gradio's handlers do: in a thread of its own, with the request in the context.
+
+    The main thread has a running event loop once a browser was started in it.
+    """
     context = contextvars.copy_context()
     context.run(LocalContext.request.set, request)  # pyright: ignore[reportArgumentType]
-    return context.run(act)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(context.run, act).result()
 
 
 def test_where_no_gpu_is_lent_the_decorator_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
