@@ -1,7 +1,7 @@
 """Audio tokens without a learned encoder: levels of bands, quantised in steps, and a small network back to sound.
 
 Where there is no GPU a learned encoder is the wrong investment (docs/decisions/0081-band-codec.md); bands are
-fixed, their codebooks take a minute to fit, and the decoder minutes to train. Same interface as the EnCodec.
+fixed, their codebooks take a few minutes to fit, and the decoder half an hour to train. Same interface as the EnCodec.
 """
 
 from dataclasses import dataclass
