@@ -1,14 +1,13 @@
 """The composer: what a stem is asked for with. Builds the panel and wires it; holds no logic."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from app.orders import MAX_VARIATIONS
 from app.ui.feed_handlers import FeedHandlers
-from app.ui.wiring import PRIVATE, wire
+from app.ui.wiring import PRIVATE, PageWiring
 from stemgen_core.sampling.settings import MAX_GUIDANCE_SCALE, MAX_TEMPERATURE, PRESETS
 
 DEFAULT_PRESET = "balanced"
@@ -85,26 +84,26 @@ def _build_scales() -> tuple[gr.Slider, gr.Slider, gr.Slider]:
     )
 
 
-def wire_composer(handlers: FeedHandlers, composer: Composer, inputs: list[Component], shown: list[Any]) -> None:
+def wire_composer(handlers: FeedHandlers, composer: Composer, inputs: list[Component], wiring: PageWiring) -> None:
     """Let the panel's buttons do what they say.
 
     Args:
         handlers: of the page.
         composer: the panel.
         inputs: the page's state and the browser's.
-        shown: what a handler that changes the page returns.
+        wiring: of handlers that change the page.
     """
-    asked = composer.generate.click(handlers.on_generate, [*inputs, *composer.order], shown, **PRIVATE)
+    asked = wiring.one(composer.generate.click, handlers.on_generate, [*inputs, *composer.order])
     asked.then(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
     composer.preset.input(handlers.on_preset, composer.preset, list(composer.scales), **PRIVATE)
 
 
 def wire_feed(
-    handlers: FeedHandlers, feed: gr.HTML, composer: Composer, inputs: list[Component], shown: list[Any]
+    handlers: FeedHandlers, feed: gr.HTML, composer: Composer, inputs: list[Component], wiring: PageWiring
 ) -> None:
     """Let what stands in the feed do what it says; arguments as for `wire_composer`."""
-    wire(((feed.pick, handlers.on_pick),), inputs[1], shown)
-    wire(
+    wiring.each(((feed.pick, handlers.on_pick),), inputs[1])
+    wiring.each(
         (
             (feed.go, handlers.on_go),
             (feed.star, handlers.on_star),
@@ -117,9 +116,8 @@ def wire_feed(
             (feed.extend, handlers.on_extend),
         ),
         inputs,
-        shown,
     )
     # Coming back to a tab is no deed: it must not undo what the page says meanwhile.
-    feed.refresh(handlers.on_refresh, inputs, shown, **PRIVATE)
+    wiring.one(feed.refresh, handlers.on_refresh, inputs)
     feed.reuse(handlers.on_reuse, inputs[1], [*composer.order, composer.lock], **PRIVATE)
     feed.keep_seed(handlers.on_keep_seed, None, [composer.seed, composer.lock], **PRIVATE)

@@ -17,7 +17,7 @@ from app.exporting.desk import ExportDesk
 from app.library import Library
 from app.orders import StemOrder
 from app.services import Studio
-from app.ui.answer_order import AnswerOrder, current_tab
+from app.ui.answer_order import AnswerOrder, Place, current_tab, give_in_any_case
 from app.ui.dock_views import EMPTY_DOCK, dock_view
 from app.ui.feed_view import EMPTY_FEED, feed_view
 from app.ui.shelf_views import EMPTY_EXPORT, EMPTY_TREE, export_view, sessions_view, tree_view
@@ -36,6 +36,7 @@ READABLE_SEEDS = 100_000  # drawn seeds stay short enough to read out; any other
 SHOWN = ("page", "browser", "feed", "tree", "dock", "start", "workspace", "adding_to")
 SHOWN += ("sessions", "export", "ticket", "notice")
 Shown = tuple[Any, ...]
+NOWHERE: Place = {"session_id": None, "node_id": None}
 _UNCHANGED: Shown = tuple(gr.skip() for _ in SHOWN)
 P = ParamSpec("P")
 
@@ -48,6 +49,7 @@ def says_errors(handler: Callable[P, Shown]) -> Callable[P, Shown]:
         try:
             return handler(*args, **kwargs)
         except EXPECTED_ERRORS as error:
+            give_in_any_case()
             return (*_UNCHANGED[:-1], notice(str(error)))
 
     return safe
@@ -78,7 +80,7 @@ class Handlers:
         try:
             return self.show(token, str(known.get("session_id") or ""))
         except NotFoundError:
-            return self._in_order(lambda: self._show_start(token))
+            return self._show_doors(token)
 
     @says_errors
     def on_example(self, example_id: str, browser: Json) -> Shown:
@@ -109,7 +111,7 @@ class Handlers:
 
     def on_new_session(self, browser: Json) -> Shown:
         """Show the three doors again; what was there stays."""
-        return self._in_order(lambda: self._show_start(self._token(browser)))
+        return self._show_doors(self._token(browser))
 
     # ---- asking for stems --------------------------------------------------------------------------------------
 
@@ -144,18 +146,21 @@ class Handlers:
 
     async def on_follow(self, page: Json, browser: Json) -> AsyncIterator[Json]:
         """Yield the feed whenever it changes, until nothing waits or runs. Ending it stops nothing."""
-        token = self._token(browser)
+        token, tab = self._token(browser), current_tab()
         with self.studio.hosting(token):
             last: Json = {}
+            seen = 0
             while True:
+                number = self.answers.begin(tab)
                 try:
                     snapshot = await asyncio.to_thread(self.studio.snapshot, token, str(page.get("session_id")))
                 except NotFoundError:
                     return
-                view = feed_view(snapshot)
-                if view != last:
+                view, newest = feed_view(snapshot), self.answers.newest(tab)
+                # An answer brings a feed of its own: a newer one than this, or one that this has to follow.
+                if newest < number and (view != last or newest != seen):
                     yield view
-                    last = view
+                    last, seen = view, newest
                 if not snapshot.has_work:
                     return
                 await asyncio.sleep(POLL_S)
@@ -225,13 +230,22 @@ class Handlers:
         Raises:
             SessionNotFoundError: if the token opens no such session.
         """
-        return self._in_order(lambda: self._show_session(token, session_id, node_id))
+        place = {"session_id": session_id, "node_id": node_id} if node_id else None
+        return self._in_order(lambda: self._show_session(token, session_id, node_id), place)
 
-    def _in_order(self, read: Callable[[], Shown]) -> Shown:
-        """Return what is read, or no change if the tab has been given something newer meanwhile."""
-        number = self.answers.begin()
-        shown = read()
-        return _UNCHANGED if self.answers.is_overtaken(number, current_tab()) else shown
+    def _show_doors(self, token: str) -> Shown:
+        return self._in_order(lambda: self._show_start(token), NOWHERE)
+
+    def _in_order(self, read: Callable[[], Shown], place: Place | None = None) -> Shown:
+        """Return what is read, numbered before that; `place` is where the tab then stands, if that is known."""
+        tab, found = current_tab(), None
+        number = self.answers.begin(tab, place)
+        try:
+            shown = read()
+            found = shown[SHOWN.index("page")]
+        finally:
+            self.answers.settle(number, tab, found)
+        return shown
 
     def _show_session(self, token: str, session_id: str, node_id: str | None) -> Shown:
         snapshot = self.studio.snapshot(token, session_id, node_id)
@@ -284,7 +298,7 @@ class Handlers:
 
     def _show_start(self, token: str) -> Shown:
         return (
-            {"session_id": None, "node_id": None},
+            NOWHERE,
             {"token": token, "session_id": None},
             EMPTY_FEED,
             EMPTY_TREE,

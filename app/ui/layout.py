@@ -23,9 +23,9 @@ from app.ui.components.session_tree import build_session_tree
 from app.ui.composer import Composer, build_composer, wire_composer, wire_feed
 from app.ui.dock_handlers import DockHandlers
 from app.ui.feed_handlers import FeedHandlers
-from app.ui.handlers import Handlers
+from app.ui.handlers import NOWHERE, Handlers
 from app.ui.shelf_handlers import ShelfHandlers
-from app.ui.wiring import EACH, PRIVATE, wire
+from app.ui.wiring import AS_THEY_ARE, EACH, PRIVATE, PageWiring
 
 AUDIO_TYPES = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff"]
 
@@ -58,7 +58,7 @@ def build_page(
     """
     handlers = FeedHandlers(studio)
     with gr.Blocks(title="StemGen", analytics_enabled=False, fill_width=True, delete_cache=UPLOADS_KEPT) as page:
-        state = gr.State({"session_id": None, "node_id": None})
+        state = gr.State(NOWHERE)
         browser = gr.BrowserState({}, storage_key="stemgen-studio", secret=browser_secret)
         ticket = gr.State(0)
         with gr.Row(elem_id="topbar"):
@@ -87,16 +87,17 @@ def build_page(
         shown: list[Any] = [state, browser, feed, tree, dock]
         shown += [start.column, workspace, composer.adding_to, sessions, export, ticket, notice]
         leaving = [new_session.click, sessions.open, sessions.duplicate, sessions.recover, sessions.bring, live.open]
+        wiring = PageWiring(handlers.answers, state, shown)
         _wire_follow(handlers, ticket, [state, browser], feed, leaving)
-        _wire_start(handlers, start, browser, shown)
-        wire_composer(handlers, composer, [state, browser], shown)
-        wire_feed(handlers, feed, composer, [state, browser], shown)
-        _wire_session(handlers, (tree, dock), [state, browser], shown)
+        _wire_start(handlers, start, browser, wiring)
+        wire_composer(handlers, composer, [state, browser], wiring)
+        wire_feed(handlers, feed, composer, [state, browser], wiring)
+        _wire_session(handlers, (tree, dock), [state, browser], wiring)
         dock.mixer(DockHandlers(studio).on_mixer, browser, notice, **EACH)
-        new_session.click(handlers.on_new_session, browser, shown, **PRIVATE)
-        _wire_shelf(ShelfHandlers(handlers), (tree, sessions, export), [state, browser], shown)
-        _wire_arrival(page, ShelfHandlers(handlers), accounts, browser, shown)
-        live.open(ShelfHandlers(handlers).on_open, browser, shown, **EACH)
+        wiring.one(new_session.click, handlers.on_new_session, browser)
+        _wire_shelf(ShelfHandlers(handlers), (tree, sessions, export), [state, browser], wiring)
+        _wire_arrival(page, ShelfHandlers(handlers), accounts, browser, wiring)
+        wiring.each(((live.open, ShelfHandlers(handlers).on_open),), browser)
         if api is not None:
             publish(api)
         _wire_model(page, handlers, composer, (model_note, machine))
@@ -111,14 +112,14 @@ def _wire_model(page: gr.Blocks, handlers: FeedHandlers, composer: Composer, tol
 
 
 def _wire_arrival(
-    page: gr.Blocks, shelf: ShelfHandlers, accounts: Accounts | None, browser: gr.BrowserState, shown: list[Any]
+    page: gr.Blocks, shelf: ShelfHandlers, accounts: Accounts | None, browser: gr.BrowserState, wiring: PageWiring
 ) -> None:
     if accounts is None:
-        page.load(shelf.on_arrive, browser, shown, **PRIVATE)
+        wiring.one(page.load, shelf.on_arrive, browser)
         return
     account = gr.BrowserState({}, storage_key="stemgen-account", secret=browser.secret)
     arrival = AccountHandlers(shelf, accounts).on_arrive
-    page.load(arrival, [browser, account], [*shown, account], **PRIVATE)
+    wiring.one(page.load, arrival, [browser, account], (account,))
 
 
 def _build_start(studio: Studio) -> StartPanel:
@@ -164,18 +165,18 @@ def _wire_follow(
 ) -> None:
     # A new ticket while a follower runs is followed when that one ends: one follower sees every turn of its session.
     following = ticket.change(
-        handlers.on_follow, inputs, feed, trigger_mode="always_last", concurrency_limit=None, **PRIVATE
+        handlers.on_follow, inputs, feed, trigger_mode="always_last", concurrency_limit=None, **PRIVATE, **AS_THEY_ARE
     )
     for leave in leaving:
         leave(None, None, None, cancels=[following], **PRIVATE)
 
 
-def _wire_start(handlers: FeedHandlers, start: StartPanel, browser: gr.BrowserState, shown: list[Any]) -> None:
+def _wire_start(handlers: FeedHandlers, start: StartPanel, browser: gr.BrowserState, wiring: PageWiring) -> None:
     for example_id, button in start.examples.items():
-        button.click(_on_example(handlers, example_id), browser, shown, **PRIVATE)
-    start.finished.click(handlers.on_finished, browser, shown, **PRIVATE)
-    start.upload.upload(handlers.on_file, [start.upload, browser], shown, **PRIVATE)
-    start.recorder.record(handlers.on_recording, browser, shown, **PRIVATE)
+        wiring.one(button.click, _on_example(handlers, example_id), browser)
+    wiring.one(start.finished.click, handlers.on_finished, browser)
+    wiring.one(start.upload.upload, handlers.on_file, [start.upload, browser])
+    wiring.one(start.recorder.record, handlers.on_recording, browser)
 
 
 def _on_example(handlers: Handlers, example_id: str) -> Any:
@@ -183,10 +184,10 @@ def _on_example(handlers: Handlers, example_id: str) -> Any:
 
 
 def _wire_session(
-    handlers: Handlers, components: tuple[gr.HTML, gr.HTML], inputs: list[Component], shown: list[Any]
+    handlers: Handlers, components: tuple[gr.HTML, gr.HTML], inputs: list[Component], wiring: PageWiring
 ) -> None:
     tree, dock = components
-    wire(
+    wiring.each(
         (
             (tree.go, handlers.on_go),
             (dock.go, handlers.on_go),
@@ -196,15 +197,14 @@ def _wire_session(
             (tree.comment, handlers.on_comment),
         ),
         inputs,
-        shown,
     )
 
 
 def _wire_shelf(
-    shelf: ShelfHandlers, components: tuple[gr.HTML, gr.HTML, gr.HTML], inputs: list[Component], shown: list[Any]
+    shelf: ShelfHandlers, components: tuple[gr.HTML, gr.HTML, gr.HTML], inputs: list[Component], wiring: PageWiring
 ) -> None:
     tree, sessions, export = components
-    wire(
+    wiring.each(
         (
             (tree.undo, shelf.on_undo),
             (tree.redo, shelf.on_redo),
@@ -218,9 +218,8 @@ def _wire_shelf(
             (export.unlink, shelf.on_unshare),
         ),
         inputs,
-        shown,
     )
-    wire(
+    wiring.each(
         (
             (sessions.open, shelf.on_open),
             (sessions.duplicate, shelf.on_duplicate),
@@ -228,5 +227,4 @@ def _wire_shelf(
             (sessions.bring, shelf.on_bring),
         ),
         inputs[1],
-        shown,
     )

@@ -2,7 +2,6 @@
 
 import io
 import json
-import threading
 import zipfile
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 import soundfile
 from playwright.sync_api import Page, expect
 
-from app.services import Snapshot, Studio
 from tests.app.browser.conftest import BROWSER_MARKS, Server, Visit
 from tests.app.browser.steps import generate, pick, start_from_example
 
@@ -90,36 +88,6 @@ def test_siblings_are_stepped_through_and_tidying_spares_the_starred(page: Page)
     page.locator("#tree .tree-trash summary").click()
     page.get_by_role("button", name="Restore Bass C").click()
     expect(page.locator("#tree .name")).to_have_count(4)
-
-
-def test_a_slow_answer_never_takes_back_what_was_done_after_it(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    generate(page, "Bass", 1)
-    read, may_answer = threading.Event(), threading.Event()
-    real_snapshot = Studio.snapshot
-
-    def snapshot_of_a_slow_machine(self: Studio, token: str, session_id: str, node_id: str | None = None) -> Snapshot:
-        snapshot = real_snapshot(self, token, session_id, node_id)
-        if node_id and not read.is_set():
-            read.set()
-            may_answer.wait(60)
-            finished.set()
-        return snapshot
-
-    finished = threading.Event()
-    monkeypatch.setattr(Studio, "snapshot", snapshot_of_a_slow_machine)
-
-    page.locator("#tree .name", has_text="Noise loop").click()
-    assert read.wait(60)
-    pick(page, "A")
-    may_answer.set()
-    assert finished.wait(60)
-    page.locator('#tree [aria-label="Bass A"] > .node').hover()
-    page.locator('#tree [aria-label="Bass A"] > .node .star').click()  # its answer comes after the slow one
-
-    expect(page.locator('#tree .star[aria-pressed="true"]')).to_have_count(1)
-    assert _tree(page) == ["Noise loop", "Bass A"]
-    expect(page.locator("#tree [aria-selected=true]")).to_have_attribute("aria-label", "Bass A")
-    expect(page.locator("#adding-to")).to_contain_text("Bass A")
 
 
 def test_a_large_tree_is_filtered_by_star_instrument_and_name(page: Page) -> None:
