@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -129,18 +130,35 @@ def _genre_of(entry: MidiFile) -> str:
 
 
 def licences_in(folder: Path) -> dict[str, str]:
-    """Return the first lines of what looks like a licence, here and one folder below, by relative path."""
-    found = {}
-    for path in sorted([*folder.glob("*"), *folder.glob("*/*")]):
-        if (
-            path.is_file()
-            and path.stem.lower().startswith(_LICENCE_NAMES)
-            and path.suffix.lower() in ("", ".md", ".txt")
-        ):
-            text = path.read_text(encoding="utf-8", errors="replace")
-            lines = [line.strip() for line in text.splitlines() if line.strip()]
-            found[str(path.relative_to(folder))] = " ".join(lines[:3])[:300]
-    return found
+    """Return what is said of a folder's rights, by path relative to it.
+
+    These are the first lines of what looks like a licence, here and one folder below. Where there is none, they are the
+    lines beside the folder that name it: a collection often lists its parts in one file.
+    """
+    found = {
+        str(path.relative_to(folder)): " ".join(_lines(path)[:3])[:300]
+        for path in sorted([*folder.glob("*"), *folder.glob("*/*")])
+        if _tells_rights(path)
+    }
+    if found:
+        return found
+    name = re.compile(rf"(?<!\w){re.escape(folder.resolve().name)}(?!\w)")
+    beside = {path: [line for line in _lines(path) if name.search(line)] for path in _licences_beside(folder)}
+    return {f"../{path.name}": " ".join(lines)[:300] for path, lines in beside.items() if lines}
+
+
+def _licences_beside(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.resolve().parent.glob("*")) if _tells_rights(path)]
+
+
+def _tells_rights(path: Path) -> bool:
+    is_text = path.suffix.lower() in ("", ".md", ".txt")
+    return is_text and path.stem.lower().startswith(_LICENCE_NAMES) and path.is_file()
+
+
+def _lines(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _playable(song: MidiSong) -> list[MidiPart]:

@@ -10,7 +10,7 @@ import pytest
 from stemgen_core.corpus.arrangement import compose_piece
 from stemgen_core.corpus.report import chord_at
 from stemgen_core.corpus.sources.chord_estimate import estimate_chords, estimate_key
-from stemgen_core.corpus.sources.midi_folder import MidiFolder, piece_of_song
+from stemgen_core.corpus.sources.midi_folder import MidiFolder, licences_in, piece_of_song
 from stemgen_core.corpus.sources.midi_reading import read_midi
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.score import Note
@@ -168,3 +168,15 @@ def test_the_key_of_a_scale_that_leans_on_its_tonic_is_found() -> None:
 
     assert estimate_key([Note(i / 2, p, 0.5, 90) for i, p in enumerate(pitches)]) == (0, "major")
     assert estimate_key([Note(i / 2, p - 3, 0.5, 90) for i, p in enumerate(pitches)]) == (9, "major")
+
+
+def test_rights_that_are_told_beside_a_folder_are_recorded_line_by_line(tmp_path: Path) -> None:
+    folder = tmp_path / "rock"
+    folder.mkdir()
+    (tmp_path / "README.md").write_text("# MIDI\n\n| rock/ | BSD |\n| rockabilly/ | CC0 |\n", encoding="utf-8")
+    (tmp_path / "notes.md").write_text("rock", encoding="utf-8")
+
+    assert licences_in(folder) == {"../README.md": "| rock/ | BSD |"}
+    (folder / "COPYING").write_text("GPL", encoding="utf-8")
+    assert licences_in(folder) == {"COPYING": "GPL"}
+    assert licences_in(tmp_path / "rockabilly") == {"../README.md": "| rockabilly/ | CC0 |"}
