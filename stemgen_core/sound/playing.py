@@ -1,6 +1,7 @@
 """A stem from notes: sound, room and level, fitted to what it joins."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,6 +28,11 @@ _ROOM_WET_DB: dict[str, float] = {
     "mallets": -14.0,
 }
 _OTHER_WET_DB = -16.0
+
+# Breath and bow: one note ends before the next begins, or nobody hears it begin. Codes can't say how long before.
+_DETACHED = frozenset({"brass", "reed", "pipe", "strings"})
+_DETACHED_BY_S = 0.06
+_SHORTEST_SHARE = 0.5  # of a note that stays
 
 
 def play_stem(
@@ -58,12 +64,36 @@ def play_stem(
     """
     sound = choose_sound(instrument, seed, genre)
     length = context.shape[1]
+    if instrument in _DETACHED:
+        notes = detach(notes)
     if sound.synthesis_seed is None:
         dry = player.render(notes, sound, sample_rate_hz=sample_rate_hz, num_audio_samples=length)
     else:
         dry = _synthesise(notes, instrument, genre, sound.synthesis_seed, length, sample_rate_hz)
     wet = add_room(dry, sample_rate_hz, wet_db=_ROOM_WET_DB.get(instrument, _OTHER_WET_DB))
     return fit_stem_level(wet, context, sample_rate_hz, instrument)
+
+
+def detach(notes: Sequence[Note]) -> list[Note]:
+    """Return notes with a breath before each that begins just when the one before ends.
+
+    Notes that end earlier, or sound on while others begin, stay as they are; at least half of a note stays.
+
+    Args:
+        notes: in any order.
+    """
+    ordered = sorted(notes)
+    onsets = np.unique([note.start_s for note in ordered])
+    detached = []
+    for note in ordered:
+        after = onsets[np.searchsorted(onsets, note.start_s, side="right") :]
+        gap_s = after - note.end_s
+        closest = gap_s[np.abs(gap_s) < _DETACHED_BY_S]
+        if len(closest):
+            end_s = note.end_s + float(closest.min()) - _DETACHED_BY_S
+            note = replace(note, duration_s=max(end_s - note.start_s, _SHORTEST_SHARE * note.duration_s))
+        detached.append(note)
+    return detached
 
 
 def _synthesise(

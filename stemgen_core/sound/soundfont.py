@@ -14,14 +14,18 @@ import numpy as np
 
 from stemgen_core.errors import CheckpointError, InvalidRequestError, MissingDependencyError
 from stemgen_core.score import Note
+from stemgen_core.sound.hydra import parse_font, write_font
 from stemgen_core.sound.level import FloatArray
 from stemgen_core.sound.programs import DRUM_BANK, Sound
+from stemgen_core.sound.releases import soften_releases
 
 _FADE_S = 0.01
 _MAX_VOICES = 256
 _RESET_S = 0.1
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 8_000, 192_000
 _GAIN_DB = -12.0  # headroom for chords of loud notes
+_SHORTEST_RELEASE_S = 0.2
+_CUT_IN_S = 0.002  # over which a sound that is cut into fades in
 
 
 class SoundfontPlayer:
@@ -49,8 +53,9 @@ class SoundfontPlayer:
                 f"The soundfont {path} is missing. It comes with the repository; restore it from git."
             )
         try:
-            self._font = SoundFont(path.read_bytes())
-        except RuntimeError as error:
+            font = soften_releases(parse_font(path.read_bytes()), _SHORTEST_RELEASE_S)
+            self._font = SoundFont(write_font(font))
+        except (RuntimeError, ValueError) as error:
             raise CheckpointError(f"{path} is no soundfont that can be read ({error}).") from error
         self._stereo = OutputMode.StereoInterleaved
         self._font.set_max_voices(_MAX_VOICES)
@@ -61,10 +66,10 @@ class SoundfontPlayer:
         return self._font.get_preset_index(sound.bank, sound.program) >= 0
 
     def render(self, notes: Sequence[Note], sound: Sound, *, sample_rate_hz: int, num_audio_samples: int) -> FloatArray:
-        """Return notes as audio.
+        """Return notes as audio, each heard at its time: a sound that speaks late is begun earlier.
 
         Args:
-            notes: in any order; what begins at or after the end is left out.
+            notes: in any order; what is heard at or after the end is left out.
             sound: a preset of the font.
             sample_rate_hz: 8,000 to 192,000.
             num_audio_samples: L; what still sounds there is faded out within 10 ms.
@@ -89,7 +94,8 @@ class SoundfontPlayer:
             for note in notes
             for time_s, is_on in (((note.start_s, 1),) if is_drums else ((note.start_s, 1), (note.end_s, 0)))
         )
-        audio = np.zeros((num_audio_samples, 2), np.float32)
+        lead = round(sound.late_s * sample_rate_hz)  # what is rendered before the beginning
+        audio = np.zeros((lead + num_audio_samples, 2), np.float32)
         with self._lock:
             self._font.set_output(self._stereo, sample_rate_hz, _GAIN_DB)
             self._silence(sample_rate_hz)
@@ -97,7 +103,7 @@ class SoundfontPlayer:
             sounding: dict[int, int] = {}
             position = 0
             for frame, is_on, pitch, velocity in events:
-                if frame >= num_audio_samples:
+                if frame >= len(audio):
                     break
                 if frame > position:
                     self._font.render(audio[position:frame].data.cast("B"))
@@ -110,12 +116,9 @@ class SoundfontPlayer:
                     sounding[pitch] = velocity
                 elif sounding.get(pitch) == velocity:
                     self._font.channel_note_off(velocity, pitch)
-            if position < num_audio_samples:
+            if position < len(audio):
                 self._font.render(audio[position:].data.cast("B"))
-        num_fade = min(num_audio_samples, round(_FADE_S * sample_rate_hz))
-        if num_fade:
-            audio[-num_fade:] *= np.linspace(1, 0, num_fade, dtype=np.float32)[:, None]
-        return np.ascontiguousarray(audio.T)
+        return _between(audio[lead:], sample_rate_hz, is_cut_into=lead > 0)
 
     def _silence(self, sample_rate_hz: int) -> None:
         """Forget what was played before; a reset lets it fade for some milliseconds, which nobody is to hear."""
@@ -129,3 +132,14 @@ class SoundfontPlayer:
             self._font.channel_set_preset_index(velocity, preset)
             self._font.channel_set_volume(velocity, velocity / 127)
             ready.add(velocity)
+
+
+def _between(audio: FloatArray, sample_rate_hz: int, *, is_cut_into: bool) -> FloatArray:
+    """Return a part of a rendering [L, 2] as [2, L], faded where it was cut out."""
+    num_fade = min(len(audio), round(_FADE_S * sample_rate_hz))
+    if num_fade:
+        audio[-num_fade:] *= np.linspace(1, 0, num_fade, dtype=np.float32)[:, None]
+    num_cut_in = min(len(audio), round(_CUT_IN_S * sample_rate_hz))
+    if is_cut_into and num_cut_in:
+        audio[:num_cut_in] *= np.linspace(0, 1, num_cut_in, dtype=np.float32)[:, None]
+    return np.ascontiguousarray(audio.T)
