@@ -1,12 +1,13 @@
 """What is asked of the model in one turn, and how a turn keeps it so that it can be made again."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.model_shelf import Generator
 from app.row_requests import settings_from_row
 from sessions.tree import MAX_SEED, Turn
 from stemgen_core.errors import InvalidRequestError
+from stemgen_core.generator import GenerationRequest
 from stemgen_core.sampling.settings import SamplingSettings, settings_from_preset
 
 MAX_VARIATIONS = 4
@@ -69,6 +70,9 @@ class StemRecipe:
         genre: None leaves it open.
         stem_category: None leaves it open.
         part: None makes a whole stem.
+        genre_to: a second genre, to be between the two; None stays with the first.
+        genre_morph: how far towards it, 0..1.
+        is_loop: whether the mix goes round, and the stem with it.
     """
 
     instrument: str
@@ -77,6 +81,9 @@ class StemRecipe:
     genre: str | None = None
     stem_category: str | None = None
     part: StemPart | None = None
+    genre_to: str | None = None
+    genre_morph: float = 0.0
+    is_loop: bool = False
 
     @property
     def is_adjusted(self) -> bool:
@@ -89,8 +96,28 @@ class StemRecipe:
             "genre": self.genre,
             "stem_category": self.stem_category,
             "part": None if self.part is None else asdict(self.part),
+            "genre_to": self.genre_to,
+            "genre_morph": self.genre_morph or None,
+            "is_loop": self.is_loop or None,
         }
         return asdict(self.settings) | {name: value for name, value in more.items() if value is not None}
+
+    def request(self, seed: int) -> GenerationRequest:
+        """Return what is asked of the model for one variation; which part of which stem is known only later."""
+        return GenerationRequest(
+            self.instrument,
+            seed,
+            self.settings,
+            genre=self.genre,
+            stem_category=self.stem_category,
+            genre_to=self.genre_to,
+            genre_morph=self.genre_morph,
+            is_loop=self.is_loop,
+        )
+
+    def without_hurry(self) -> "StemRecipe":
+        """Return the recipe for other seeds: a bound on the steps repeats one decoding that had to hurry, live."""
+        return replace(self, settings=replace(self.settings, max_steps=None))
 
     def check(self, generator: Generator) -> None:
         """Refuse what the model doesn't do.
@@ -102,6 +129,7 @@ class StemRecipe:
             raise InvalidRequestError("The model that is loaded now does not play this instrument.")
         for name, value, known in (
             ("genre", self.genre, generator.genres),
+            ("genre", self.genre_to, generator.genres),
             ("kind of stem", self.stem_category, generator.stem_categories),
         ):
             if value is not None and value not in known:
@@ -143,6 +171,9 @@ def recipe_of_turn(turn: Turn) -> StemRecipe:
         genre=stored.get("genre"),
         stem_category=stored.get("stem_category"),
         part=None if part is None else StemPart(**part),
+        genre_to=stored.get("genre_to"),
+        genre_morph=stored.get("genre_morph", 0.0),
+        is_loop=stored.get("is_loop", False),
     )
 
 

@@ -70,7 +70,7 @@ def revise_part(
     check_seeds(num_variations, first_seed)
     turn = studio.store.turn(owner_token, variation.turn_id)
     generator = studio.models.get()
-    recipe = recipe_of_turn(turn)
+    recipe = recipe_of_turn(turn).without_hurry()
     recipe.check(generator)
     part = StemPart(
         variation.id,

@@ -35,7 +35,6 @@ from sessions.blobs import BlobState
 from sessions.store import SessionStore
 from sessions.tree import Node, SessionInfo, Turn, TurnRequest, WorkState
 from stemgen_core.errors import InvalidRequestError
-from stemgen_core.generator import GenerationRequest
 from stemgen_core.instruments import Instrument
 from stemgen_core.revision import Revision
 from stemgen_core.score import Note
@@ -219,7 +218,7 @@ class Studio:
         generator = self.models.get()
         num_variations = min(len(turn.variations), MAX_VARIATIONS)
         check_seeds(num_variations, first_seed)
-        recipe = recipe_of_turn(turn)
+        recipe = recipe_of_turn(turn).without_hurry()
         recipe.check(generator)
         return self.queue(owner_token, turn.node_id, generator, recipe, seeds_from(first_seed, num_variations))
 
@@ -284,16 +283,7 @@ class Studio:
                 load_context=lambda: self.sounds.mix_at(lineage),
                 load_revision=lambda: self._load_revision(owner_token, recipe.part),
                 compute=(lambda call: call()) if self.desk is None else partial(self.desk.run, owner_token),
-                requests={
-                    variation.id: GenerationRequest(
-                        recipe.instrument,
-                        variation.seed,
-                        recipe.settings,
-                        genre=recipe.genre,
-                        stem_category=recipe.stem_category,
-                    )
-                    for variation in turn.variations
-                },
+                requests={variation.id: recipe.request(variation.seed) for variation in turn.variations},
                 context_s=max((node.audio.duration_s for node in lineage if node.audio is not None), default=0.0),
             )
         )

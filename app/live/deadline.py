@@ -63,6 +63,11 @@ class _Running:
         self.mean += _NEW_WEIGHT * (value - self.mean)
 
     @property
+    def usual(self) -> float:
+        """What it mostly keeps to."""
+        return 0.0 if self.mean is None else self.mean + self.spread
+
+    @property
     def careful(self) -> float:
         """What it will hardly exceed."""
         return 0.0 if self.mean is None else self.mean + 3 * self.spread
@@ -112,10 +117,20 @@ class StepPlanner:
 
     @property
     def least_s(self) -> float | None:
-        """Seconds that a version of the fewest steps takes; None before the first."""
+        """Seconds that a version of the fewest steps hardly exceeds; None before the first."""
         if self._step.mean is None:
             return None
         return self._around.careful + self._step.careful * self._steps_per_rung.careful
+
+    @property
+    def usual_least_s(self) -> float | None:
+        """Seconds that most versions of the fewest steps keep to; None before the first.
+
+        By this a loop is called too short: what is careful enough to plan a step by says so of every machine at first.
+        """
+        if self._step.mean is None:
+            return None
+        return self._around.usual + self._step.usual * self._steps_per_rung.usual
 
     def quantile_s(self, share: float) -> float | None:
         """Return the time that `share` of the latest versions kept to; None before the first."""

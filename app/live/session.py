@@ -193,10 +193,10 @@ class LiveSession:
     @property
     def times_longer(self) -> int | None:
         """How many times longer the loop must be for this machine; 1 if it is long enough, None if none is."""
-        least_s = self.least_s
-        if least_s is None:
+        known = [each.usual_least_s for each in self._planners.values() if each.usual_least_s is not None]
+        if not known:
             return 1
-        return longer_loop(least_s, self.clock.duration_s, TO_THE_EAR_S, MAX_LOOP_S)
+        return longer_loop(max(known), self.clock.duration_s, TO_THE_EAR_S, MAX_LOOP_S)
 
     def quantile_s(self, share: float) -> float | None:
         """Return the time that a share of the latest versions kept to, of all parts; None before the first."""

@@ -66,6 +66,7 @@ def follow_with(bar: Any) -> Callable[[int, int], None]:
     """Return a progress callback (done, wanted) that moves a tqdm bar."""
 
     def move(done: int, wanted: int) -> None:
+        bar.total = wanted
         bar.update(done - bar.n)
 
     return move

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from stemgen_core.cli.options import follow_with
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.model.config import SIZES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stemgen_core.corpus.storage import Corpus
     from stemgen_core.training.families import TrainingFamily
 
@@ -24,6 +27,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         required=True, metavar="WHAT"
     )
     codec = train.add_parser("codec", help="the audio family's codec")
+    codec.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it")
     _add_run(codec)
     codec.add_argument(
         "--config", default="small", metavar="NAME", help="bands for a CPU; tiny, small or encodec_32khz (%(default)s)"
@@ -31,14 +35,20 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     codec.set_defaults(run=run_codec)
 
     lm = train.add_parser("lm", help="the language model of either family")
-    _add_run(lm)
+    lm.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it; none with --data")
+    _add_run(lm, nargs="?")
     lm.add_argument("--codec", type=Path, metavar="DIR", help="codec of the audio family; without it: score family")
-    lm.add_argument("--size", default="small", choices=sorted(SIZES), help="of the model (%(default)s)")
+    lm.add_argument("--size", choices=sorted(SIZES), help="of the model (small)")
     lm.add_argument("--batch-size", type=int, metavar="N", help="examples per step")
     lm.add_argument("--window-frames", type=int, metavar="N", help="frames per example")
     lm.add_argument("--learning-rate", type=float, metavar="X", help="peak rate")
     lm.add_argument("--optimizer", choices=("adamw", "muon"), help="of the blocks' matrices")
-    lm.add_argument("--start-from", type=Path, metavar="BUNDLE", help="begin with the weights of a bundle")
+    lm.add_argument("--from", dest="start_from", type=Path, metavar="BUNDLE", help="begin with a bundle's weights")
+    lm.add_argument("--data", type=Path, metavar="FOLDER", help="fine-tune the bundle on a folder of stems")
+    lm.add_argument(
+        "--compare", type=Path, metavar="CORPUS", help="with --data: what the bundle was trained on, to be scored, too"
+    )
+    lm.add_argument("--pieces", type=int, metavar="N", help="with --data: to cut the folder into")
     lm.add_argument("--float32", action="store_true", help="compute in 32 bits where 16 would do")
     lm.add_argument("--seed", type=int, metavar="N", help="of the run")
     lm.add_argument("--evaluate-every", type=int, metavar="N", help="steps between held-out scores")
@@ -105,6 +115,65 @@ def run_lm(parsed: argparse.Namespace) -> None:
 
     if parsed.threads is not None:
         torch.set_num_threads(parsed.threads)
+    if parsed.data is not None:
+        _fine_tune(parsed)
+        return
+    if parsed.run_folder is None:
+        raise InvalidRequestError("Name a corpus and the run's folder: stemgen train lm CORPUS RUN.")
+    config = LmTrainingConfig(size=parsed.size or "small", **_given(parsed))
+    corpus = Corpus.open(parsed.corpus)
+    trainer = LmTrainer(
+        _family(parsed.codec, corpus), corpus, parsed.run_folder, config, parsed.device, start_from=parsed.start_from
+    )
+    is_first = trainer.processes.is_first
+    with tqdm(total=config.num_steps, initial=trainer.step, unit="step", disable=not is_first) as bar:
+        is_finished = trainer.run(max_seconds=_max_seconds(parsed), report=_reporting_to(bar))
+    if not is_first:  # of several processes, one writes
+        return
+    print(f"{trainer.step} steps; " + ("the schedule is at its end" if is_finished else "run it again to go on"))
+    if parsed.bundle is not None:
+        facts: dict[str, object] = {"corpus": corpus.manifest}
+        if parsed.start_from is not None:
+            facts["start_from"] = read_manifest(parsed.start_from).model_id
+        manifest = trainer.write_bundle(parsed.bundle, facts)
+        print(f"{manifest.model_id} written to {parsed.bundle}")
+
+
+def _fine_tune(parsed: argparse.Namespace) -> None:
+    """Train a bundle on a folder of stems, and print what that did to its scores."""
+    from stemgen_core.checkpoint import read_manifest
+    from stemgen_core.corpus.storage import Corpus
+    from stemgen_core.training.fine_tuning import OTHER, OWN, FineTuning, schedule_of, score_lines, take_in
+
+    if parsed.start_from is None or parsed.run_folder is not None:
+        raise InvalidRequestError("To fine-tune: stemgen train lm --from BUNDLE --data FOLDER RUN.")
+    if parsed.size is not None or parsed.codec is not None:
+        raise InvalidRequestError(
+            "A bundle that is fine-tuned keeps its size and its codec: leave out --size, --codec."
+        )
+    run_folder = parsed.corpus  # the only folder that is named beside the data
+    base = read_manifest(parsed.start_from)
+    config = schedule_of(base, _given(parsed))
+    with tqdm(unit="piece") as bar:
+        corpus = take_in(
+            parsed.data, base, run_folder, seed=config.seed, num_pieces=parsed.pieces, report_progress=follow_with(bar)
+        )
+    compare = None if parsed.compare is None else Corpus.open(parsed.compare)
+    tuning = FineTuning(parsed.start_from, corpus, run_folder, config, parsed.device, compare=compare)
+    with tqdm(total=config.num_steps, initial=tuning.trainer.step, unit="step") as bar:
+        result = tuning.run(max_seconds=_max_seconds(parsed), report=_reporting_to(bar))
+    if result is None:
+        print(f"{tuning.trainer.step} steps; run it again to go on")
+        return
+    titles = {OWN: f"held-out pieces of {parsed.data}", OTHER: f"held-out pieces of {parsed.compare}"}
+    print("\n".join([f"{tuning.trainer.step} steps", *score_lines(result, titles)]))
+    facts = {"corpus": corpus.manifest, "scores_before": result.before, "scores_after": result.after}
+    bundle = parsed.bundle or run_folder / "bundle"
+    print(f"{tuning.write_bundle(bundle, facts).model_id} written to {bundle}")
+
+
+def _given(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said of the training itself, by the names of `LmTrainingConfig`."""
     given = {
         "num_steps": parsed.steps,
         "batch_size": parsed.batch_size,
@@ -116,30 +185,21 @@ def run_lm(parsed: argparse.Namespace) -> None:
         "patience": parsed.patience,
         "num_loaders": parsed.loaders,
         "is_compiled": parsed.compile,
+        "has_bfloat16": False if parsed.float32 else None,
     }
-    given |= {"has_bfloat16": False} if parsed.float32 else {}
-    config = LmTrainingConfig(size=parsed.size, **{name: value for name, value in given.items() if value is not None})
-    corpus = Corpus.open(parsed.corpus)
-    trainer = LmTrainer(
-        _family(parsed.codec, corpus), corpus, parsed.run_folder, config, parsed.device, start_from=parsed.start_from
-    )
-    is_first = trainer.processes.is_first
-    with tqdm(total=config.num_steps, initial=trainer.step, unit="step", disable=not is_first) as bar:
+    return {name: value for name, value in given.items() if value is not None}
 
-        def report(step: int, values: dict[str, float]) -> None:
-            bar.update(step - bar.n)
-            bar.write(f"{step}  " + "  ".join(f"{name} {values[name]:.3f}" for name in LOGGED if name in values))
 
-        is_finished = trainer.run(max_seconds=None if parsed.minutes is None else 60 * parsed.minutes, report=report)
-    if not is_first:  # of several processes, one writes
-        return
-    print(f"{trainer.step} steps; " + ("the schedule is at its end" if is_finished else "run it again to go on"))
-    if parsed.bundle is not None:
-        facts: dict[str, object] = {"corpus": corpus.manifest}
-        if parsed.start_from is not None:
-            facts["start_from"] = read_manifest(parsed.start_from).model_id
-        manifest = trainer.write_bundle(parsed.bundle, facts)
-        print(f"{manifest.model_id} written to {parsed.bundle}")
+def _max_seconds(parsed: argparse.Namespace) -> float | None:
+    return None if parsed.minutes is None else 60 * parsed.minutes
+
+
+def _reporting_to(bar: "tqdm[Any]") -> "Callable[[int, dict[str, float]], None]":
+    def report(step: int, values: dict[str, float]) -> None:
+        bar.update(step - bar.n)
+        bar.write(f"{step}  " + "  ".join(f"{name} {values[name]:.3f}" for name in LOGGED if name in values))
+
+    return report
 
 
 def run_tokens(parsed: argparse.Namespace) -> None:
@@ -187,9 +247,9 @@ def _family(codec_path: Path | None, corpus: "Corpus") -> "TrainingFamily":
     return TokenFamily(codec, corpus.manifest["tokens"]) if "tokens" in corpus.manifest else AudioFamily(codec)
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it")
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="checkpoints and log; taken up if it is there")
+def _add_run(parser: argparse.ArgumentParser, **options: Any) -> None:
+    words = "checkpoints and log; taken up if it is there"
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help=words, **options)
     parser.add_argument("--steps", type=int, metavar="N", help="of the whole schedule")
     parser.add_argument("--minutes", type=float, metavar="X", help="stop this leg after so long; run again to go on")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -35,6 +35,14 @@ from stemgen_core.training.run_folder import (
 
 HELD_OUT_SEED = 1_234_567
 MIN_STEMS_PER_INSTRUMENT = 20  # fewer in the corpus: the bundle doesn't offer the instrument
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What a model is scored on: pieces that it never sees in training, and examples cut from them."""
+
+    pieces: list[CorpusPiece]
+    batches: list[ExampleBatch]
 
 
 class LmTrainer:
@@ -71,7 +79,6 @@ class LmTrainer:
         self.processes.share(config.batch_size)  # a batch that can't be shared out is refused before anything is made
         self.folder = RunFolder(run_path)
         self.training_pieces: list[CorpusPiece] = corpus.pieces("train")
-        self.held_out_pieces: list[CorpusPiece] = corpus.pieces("heldout")
         torch.manual_seed(config.seed)
         self.model_config = family.model_config(config.size)
         self.model = StemTransformer(self.model_config).to(device)
@@ -87,7 +94,7 @@ class LmTrainer:
         self.seconds_spent = 0.0
         self._resume()
         self._shared_loss = SharedLoss(self.model, self.processes).wrapped(device)
-        self._held_out = self._held_out_batches()
+        self._held_out = self.held_out_of(corpus)
 
     def run(self, *, max_seconds: float | None = None, report: Callable[[int, dict[str, float]], None]) -> bool:
         """Train until the schedule ends or the time is up; the state is saved either way.
@@ -102,12 +109,13 @@ class LmTrainer:
         started = time.monotonic()
         examples = self._batches(self.training_pieces, self.config.seed, is_rough=True)
         steps = range(self.step, self.num_steps)
+        num_loaders = self.config.num_loaders if steps else 0
         loader = DataLoader(
             examples,
             batch_size=None,
             sampler=steps,
-            num_workers=self.config.num_loaders if steps else 0,
-            prefetch_factor=4 if steps else None,
+            num_workers=num_loaders,
+            prefetch_factor=4 if num_loaders else None,
         )
         clock = time.monotonic()
         for batch in loader:
@@ -174,10 +182,15 @@ class LmTrainer:
         return {"loss": (sums[:, 0].sum() / sums[:, 1].sum()).item()} | losses
 
     @torch.no_grad()
-    def evaluate(self) -> dict[str, float]:
-        """Held-out loss with the true and with a swapped context, and listening scores, of the averaged weights."""
+    def evaluate(self, held_out: HeldOut | None = None) -> dict[str, float]:
+        """Held-out loss with the true and with a swapped context, and listening scores, of the averaged weights.
+
+        Args:
+            held_out: of any corpus; None: of the run's own.
+        """
+        held_out = held_out or self._held_out
         losses, swapped = [], []
-        for index, batch in enumerate(self._held_out):
+        for index, batch in enumerate(held_out.batches):
             for context, kept in ((batch.context, losses), (batch.context.roll(TARGETS_PER_CONTEXT, 0), swapped)):
                 rng = torch.Generator().manual_seed(HELD_OUT_SEED + index)
                 other = replace(batch, context=context)
@@ -185,7 +198,13 @@ class LmTrainer:
         return {
             "held_out_loss": sum(losses) / len(losses),
             "held_out_loss_other_context": sum(swapped) / len(swapped),
-        } | self.family.score(copy.deepcopy(self.average).cpu(), self.held_out_pieces, self._held_out[:2])
+        } | self.family.score(copy.deepcopy(self.average).cpu(), held_out.pieces, held_out.batches[:2])
+
+    def held_out_of(self, corpus: Corpus) -> HeldOut:
+        """Cut examples from a corpus's held-out pieces, the same for every run of the same shape."""
+        pieces = corpus.pieces("heldout")
+        batches = self._batches(pieces, HELD_OUT_SEED, is_rough=False)
+        return HeldOut(pieces, [batches[index] for index in range(self.config.num_held_out_batches)])
 
     def save(self, *, is_before_decay: bool = False) -> None:
         """Write a checkpoint; the one before the decay is kept, so that a longer schedule can go on from it."""
@@ -201,17 +220,23 @@ class LmTrainer:
         }
         self.folder.save(TrainingState(self.step, tensors, facts), is_before_decay=is_before_decay)
 
-    def write_bundle(self, folder: Path, facts: dict[str, object]) -> BundleManifest:
+    def write_bundle(
+        self, folder: Path, facts: dict[str, object], *, base: BundleManifest | None = None
+    ) -> BundleManifest:
         """Write the averaged weights as a bundle.
 
         Args:
             folder: of the bundle; the sounds must lie in it already.
             facts: more to say in the manifest about the training.
+            base: of the bundle that was fine-tuned; what it offers is offered still.
         """
         self.family.write_codec(folder)
         names = [stem.instrument for entry in self.training_pieces for stem in entry.piece.stems]
         offered = tuple(
-            instrument.name for instrument in INSTRUMENTS if names.count(instrument.name) >= MIN_STEMS_PER_INSTRUMENT
+            instrument.name
+            for instrument in INSTRUMENTS
+            if names.count(instrument.name) >= MIN_STEMS_PER_INSTRUMENT
+            or (base is not None and instrument.name in base.instruments)
         )
         training = {
             "steps": self.step,
@@ -224,7 +249,7 @@ class LmTrainer:
             self.model_config,
             self.config.window_frames,
             offered,
-            genres=tuple(GENRES),
+            genres=tuple(GENRES) if base is None else base.genres,
             training=training | facts,
         )
         return save_bundle(folder, manifest, self.average)
@@ -278,10 +303,6 @@ class LmTrainer:
             seed=seed,
             is_rough=is_rough,
         )
-
-    def _held_out_batches(self) -> list[ExampleBatch]:
-        batches = self._batches(self.held_out_pieces, HELD_OUT_SEED, is_rough=False)
-        return [batches[index] for index in range(self.config.num_held_out_batches)]
 
     def _resume(self) -> None:
         state = self.folder.load()

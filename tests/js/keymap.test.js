@@ -2,12 +2,21 @@ const test = require("node:test");
 const assert = require("node:assert/strict");
 require("../../app/ui/static/keymap.js");
 
-const { BINDINGS, CHORD_MS, KeyReader } = globalThis.stemKeymap;
+const { BINDINGS, LIVE_BINDINGS, CHORD_MS, KeyReader, bindingOf } = globalThis.stemKeymap;
 
-test("no key means two things", () => {
-  const keys = BINDINGS.flatMap((binding) => binding.keys);
+test("no key means two things, neither in the studio nor live", () => {
+  for (const bindings of [BINDINGS, LIVE_BINDINGS]) {
+    const keys = bindings.flatMap((binding) => binding.keys);
 
-  assert.equal(new Set(keys).size, keys.length);
+    assert.equal(new Set(keys).size, keys.length);
+  }
+});
+
+test("the same key does one thing in the studio and another live", () => {
+  assert.equal(bindingOf(" ").action, "toggle");
+  assert.equal(bindingOf(" ", LIVE_BINDINGS).action, "stop");
+  assert.equal(bindingOf("R", LIVE_BINDINGS).action, "record");
+  assert.equal(bindingOf("g", LIVE_BINDINGS), null);
 });
 
 test("numbers choose variations, and after S or M tracks", () => {

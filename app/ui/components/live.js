@@ -145,17 +145,18 @@ function scoreWords({ score }) {
 function showSlow({ times_longer: times, num_bars: bars }) {
   const box = find(".slow");
   box.hidden = times === 1;
-  if (times === 1 || box.dataset.times === String(times)) return;
-  box.dataset.times = String(times);
+  const said = `${times} times ${bars} bars`;
+  if (times === 1 || box.dataset.said === said) return; // a button that is replaced can't be pressed
+  box.dataset.said = said;
   const words = times
-    ? `This machine is too slow for a new version every ${bars} bars: most come late. `
+    ? `This machine is too slow for a new version every ${bars === 1 ? "bar" : `${bars} bars`}: most come late. `
     : "This machine is too slow for live: versions come late, whatever the loop. What plays goes on all the same.";
   const longer = el(
     "button",
     { type: "button", onclick: () => goLonger(times) },
     `Begin again with ${bars * times} bars`,
   );
-  box.replaceChildren(words, times ? longer : "");
+  box.replaceChildren(words, ...(times ? [longer] : []));
 }
 
 async function goLonger(times) {
@@ -249,13 +250,27 @@ link.addEventListener("over", async (event) => {
   await stop();
   form.set({ message: event.detail });
 });
+const KEY_ACTIONS = {
+  stop,
+  switch: (number) => {
+    const part = link.jam.parts[number - 1];
+    if (part) link.do("switch", { part_id: part.part_id, is_on: !part.is_on });
+  },
+  hold: async () => {
+    const band = link.jam.parts.filter((part) => !part.is_fixed);
+    const isHeld = !band.every((part) => part.is_held);
+    for (const { part_id } of band) await link.do("hold", { part_id, is_held: isHeld });
+  },
+  record: () => link.do("record", { is_recording: !link.jam.is_recording }),
+};
 document.addEventListener("keydown", (event) => {
-  const isElsewhere =
-    document.body.dataset.mode !== "live" || !link.jam || event.ctrlKey || event.metaKey || event.altKey;
-  if (isElsewhere || event.target.closest("input:not([type=range]), select, textarea, button, [role=dialog]")) return;
-  const part = /^[1-9]$/.test(event.key) ? link.jam.parts[Number(event.key) - 1] : null;
-  if (event.key === " ") stop();
-  else if (part) link.do("switch", { part_id: part.part_id, is_on: !part.is_on });
+  const isElsewhere = document.body.dataset.mode !== "live" || event.ctrlKey || event.metaKey || event.altKey;
+  if (isElsewhere || document.querySelector("dialog[open]")) return;
+  if (event.target.closest("input:not([type=range]), select, textarea")) return;
+  const { action } = window.stemKeymap.bindingOf(event.key, window.stemKeymap.LIVE_BINDINGS) || {};
+  if (!action || event.repeat || (event.key === " " && event.target.closest("button"))) return;
+  if (action === "sheet") window.stemSheet.open();
+  else if (link.jam) KEY_ACTIONS[action](Number(event.key));
   else return;
   event.preventDefault();
 });

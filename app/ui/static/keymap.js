@@ -52,8 +52,23 @@
     { group: "Session", action: "sheet", keys: ["?"], shown: ["?"], words: "This sheet" },
   ];
 
-  function bindingOf(key) {
-    return BINDINGS.find((binding) => binding.keys.includes(key.toLowerCase())) || null;
+  // The same while live is on the page; there the studio's keys do nothing.
+  const LIVE_BINDINGS = [
+    { group: "Live", action: "stop", keys: [" "], shown: ["Space"], words: "Stop the music" },
+    {
+      group: "Live",
+      action: "switch",
+      keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"],
+      shown: ["1", "–", "9"],
+      words: "A part on or off from the next loop",
+    },
+    { group: "Live", action: "hold", keys: ["h"], shown: ["H"], words: "Hold the whole band, or let it go on" },
+    { group: "Live", action: "record", keys: ["r"], shown: ["R"], words: "Record a take, or end it" },
+    { group: "Live", action: "sheet", keys: ["?"], shown: ["?"], words: "This sheet" },
+  ];
+
+  function bindingOf(key, bindings = BINDINGS) {
+    return bindings.find((binding) => binding.keys.includes(key.toLowerCase())) || null;
   }
 
   // Turns key presses into actions; remembers S and M until a number comes.
@@ -77,5 +92,5 @@
     }
   }
 
-  globalThis.stemKeymap = { BINDINGS, CHORD_MS, bindingOf, KeyReader };
+  globalThis.stemKeymap = { BINDINGS, LIVE_BINDINGS, CHORD_MS, bindingOf, KeyReader };
 })();

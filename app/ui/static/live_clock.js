@@ -22,10 +22,14 @@
     return Math.round(LIVE_FADE_S * clock.sampleRateHz);
   }
 
+  // The first frame at which a voice that is prepared now can be fully in.
+  function soonestFrame(clock, frame) {
+    return frame + Math.ceil(LEAD_S * clock.sampleRateHz) + fadeFrames(clock);
+  }
+
   // The first loop, `wanted` or later, whose beginning can still be prepared at a frame.
   function nextReachable(clock, frame, wanted) {
-    const lead = Math.ceil(LEAD_S * clock.sampleRateHz) + fadeFrames(clock);
-    const soonest = Math.ceil((frame + lead - clock.startFrame) / clock.numFrames);
+    const soonest = Math.ceil((soonestFrame(clock, frame) - clock.startFrame) / clock.numFrames);
     return Math.max(wanted, soonest, 0);
   }
 
@@ -48,6 +52,7 @@
     loopAt,
     positionIn,
     fadeFrames,
+    soonestFrame,
     nextReachable,
     countAt,
     secondsUntil,

@@ -1,10 +1,14 @@
 // The sound of live: every part is a file that loops by itself on the audio clock. A new version is started on a whole
 // frame a little before a boundary, at the place of the loop that the others have reached, and faded in until the
 // boundary; so its first beat is whole, and nothing is cut. If nothing new comes, what sounds goes on by itself.
+//
+// A browser that is told of a start too late begins at once, and would stay beside the beat for good. The clock stands
+// still while a script runs, so that only the next script can tell; it then turns the voice into one that is in place.
 (() => {
-  const { boundary, loopAt, positionIn, fadeFrames, nextReachable } = globalThis.stemLiveClock;
+  const { boundary, loopAt, positionIn, fadeFrames, nextReachable, soonestFrame } = globalThis.stemLiveClock;
   const LEVEL_RAMP_S = 0.02;
   const TOO_LATE_S = 0.03; // before a fade begins, it can't be taken back any more
+  const SURE_S = 0.012; // ahead of its start, a voice that was handed over is in time
 
   class LiveEngine extends EventTarget {
     constructor() {
@@ -83,30 +87,45 @@
       const loop = nextReachable(this.clock, this.frame, wantedLoop);
       if (part.next && !this.unplan(part)) return null;
       part.next = this.makeVoice(part, versionId, buffer, loop);
-      if (part.now) {
-        const atS = this.secondsOf(boundary(this.clock, loop));
-        part.now.fade.gain.setValueAtTime(1, atS - this.fadeS);
-        part.now.fade.gain.linearRampToValueAtTime(0, atS);
-      }
+      if (part.now) this.fadeOut(part.now, boundary(this.clock, loop));
       return loop;
     }
 
-    makeVoice(part, versionId, buffer, loop) {
+    // At a boundary, or at any other frame of the loop: atFrame is where the voice is fully in.
+    makeVoice(part, versionId, buffer, loop, atFrame = boundary(this.clock, loop)) {
       if (!buffer) return { versionId: null, source: null, fade: null, loop };
-      const atFrame = boundary(this.clock, loop);
-      const isFirst = loop === 0;
-      const early = isFirst ? 0 : fadeFrames(this.clock);
+      const isFirst = atFrame === this.clock.startFrame;
+      const startFrame = isFirst ? atFrame : atFrame - fadeFrames(this.clock);
       const source = this.context.createBufferSource();
       source.buffer = buffer;
       source.loop = true;
       const fade = this.context.createGain();
-      const startS = this.secondsOf(atFrame - early);
+      const startS = this.secondsOf(startFrame);
       fade.gain.setValueAtTime(isFirst ? 1 : 0, startS);
       if (!isFirst) fade.gain.linearRampToValueAtTime(1, this.secondsOf(atFrame));
       source.connect(fade).connect(part.level);
-      const offset = isFirst ? 0 : this.clock.numFrames - early;
-      source.start(startS, offset / this.clock.sampleRateHz);
-      return { versionId, source, fade, loop };
+      source.start(startS, positionIn(this.clock, startFrame) / this.clock.sampleRateHz);
+      const voice = { versionId, source, fade, loop, startFrame };
+      setTimeout(() => this.makeSure(part, voice), 0);
+      return voice;
+    }
+
+    // Puts a voice in place that may have begun too late.
+    makeSure(part, voice) {
+      const isThere = this.isPlaying && (part.now === voice || part.next === voice);
+      if (!isThere || this.frame + SURE_S * this.clock.sampleRateHz < voice.startFrame) return;
+      const atFrame = soonestFrame(this.clock, this.frame);
+      const inPlace = this.makeVoice(part, voice.versionId, voice.source.buffer, voice.loop, atFrame);
+      this.fadeOut(voice, atFrame);
+      voice.source.stop(this.secondsOf(atFrame));
+      if (part.now === voice) part.now = inPlace;
+      else part.next = inPlace;
+    }
+
+    fadeOut(voice, atFrame) {
+      const atS = this.secondsOf(atFrame);
+      voice.fade.gain.setValueAtTime(1, atS - this.fadeS);
+      voice.fade.gain.linearRampToValueAtTime(0, atS);
     }
 
     // Takes back what was planned; false if it is too late for that.

@@ -1,7 +1,8 @@
 // The sheet that explains the keys: a modal dialog, so that the browser sees to focus, Escape and what lies behind.
 (() => {
   const { el, button } = globalThis.stemDom;
-  const { BINDINGS } = globalThis.stemKeymap;
+  const { BINDINGS, LIVE_BINDINGS } = globalThis.stemKeymap;
+  const ALL = [...BINDINGS, ...LIVE_BINDINGS];
   const WORDS = ["–", "then"]; // between keys, not on them
 
   function keys(binding) {
@@ -11,7 +12,7 @@
   }
 
   function groups() {
-    return [...new Set(BINDINGS.map((binding) => binding.group))].map((group) =>
+    return [...new Set(ALL.map((binding) => binding.group))].map((group) =>
       el(
         "section",
         {},
@@ -19,7 +20,7 @@
         el(
           "dl",
           {},
-          BINDINGS.filter((binding) => binding.group === group).map((binding) =>
+          ALL.filter((binding) => binding.group === group).map((binding) =>
             el("div", {}, el("dt", {}, keys(binding)), el("dd", {}, binding.words)),
           ),
         ),

@@ -53,6 +53,14 @@ class StemFolder:
         """Whether there is a song of a split."""
         return bool(self._parts[split])
 
+    def total_s(self) -> float:
+        """Return how long all songs last together, seconds.
+
+        Raises:
+            AudioFormatError: if a file cannot be read.
+        """
+        return sum(_length_s(song) for song in self.songs)
+
     def describe(self) -> dict[str, Any]:
         """Return what the manifest records."""
         return {
@@ -75,7 +83,7 @@ class StemFolder:
         """
         rng = random.Random(f"{seed}:stems")
         song = rng.choice(self._parts[split])
-        length_s = min(_duration_s(path) for stem in song.stems for path in stem.paths)
+        length_s = _length_s(song)
         window_s = min(duration_s, length_s)
         best: tuple[list[StemFile], list[FloatArray], float] = ([], [], 0.0)
         for _ in range(_NUM_TRIES):
@@ -145,6 +153,11 @@ def _audible(song: StemSong, start_s: float, window_s: float) -> tuple[list[Stem
             stems.append(stem)
             sounds.append(sound)
     return stems, sounds
+
+
+def _length_s(song: StemSong) -> float:
+    """Return for how long all stems of a song have sound, seconds."""
+    return min(_duration_s(path) for stem in song.stems for path in stem.paths)
 
 
 def _duration_s(path: Path) -> float:

@@ -202,3 +202,20 @@ def test_the_page_of_live_has_no_barrier_that_axe_finds(page: Page, size: tuple[
     swaps(page, 1)
     assert barriers() == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_sheet_names_the_keys_of_live_and_they_do_what_it_says(page: Page) -> None:
+    page.locator("#live h2 >> nth=0").click()
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard")
+    expect(sheet).to_contain_text("Hold the whole band, or let it go on")
+    page.keyboard.press("Escape")
+    start(page)
+    swaps(page, 2)
+
+    page.keyboard.press("h")
+    page.wait_for_function("stemLive.link.jam.parts.every((part) => part.is_fixed || part.is_held)")
+    page.keyboard.press("r")
+    page.wait_for_function("stemLive.link.jam.is_recording")
+    page.keyboard.press("h")
+    page.wait_for_function("stemLive.link.jam.parts.every((part) => !part.is_held)")

@@ -66,3 +66,12 @@ def test_the_time_that_most_versions_keep_to_is_known() -> None:
 
     assert planner.quantile_s(0.95) == 95.0
     assert StepPlanner().quantile_s(0.95) is None
+
+
+def test_one_version_is_enough_to_call_a_loop_too_short_but_not_to_call_all_of_them_so() -> None:
+    planner = taught(step_s=0.3, around_s=0.2, num_times=1)  # 3.2 s as it was planned, where loops last 2.8 s
+
+    assert planner.least_s is not None
+    assert planner.usual_least_s is not None
+    assert longer_loop(planner.least_s, 2.8, 0.5, 32.0) is None
+    assert longer_loop(planner.usual_least_s, 2.8, 0.5, 32.0) in (2, 4)

@@ -200,6 +200,21 @@ def test_a_change_is_heard_with_the_first_version_begun_after_it_and_its_delay_i
     assert list(jam.score.delays_s) == [10.0]
 
 
+def test_of_changes_made_one_after_another_the_delay_is_that_of_the_last(jam: Jam) -> None:
+    band(jam, "bass")
+    make(jam)
+    sound(jam, 1)
+    for density, now_s in ((1.0, 10.0), (2.0, 11.5), (0.5, 13.0)):
+        jam.set_controls(Controls(density=density), now_s=now_s)
+    make(jam)
+    sound(jam, 2, now_s=20.0)
+    jam.set_controls(Controls(density=3.0), now_s=21.0)
+    make(jam)
+    sound(jam, 3, now_s=30.0)
+
+    assert list(jam.score.delays_s) == [7.0, 9.0]
+
+
 def test_versions_may_come_every_few_loops(jam: Jam) -> None:
     band(jam, "bass")
     jam.set_controls(Controls(every=3), now_s=0.0)

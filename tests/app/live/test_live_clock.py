@@ -40,6 +40,16 @@ def test_bars_share_the_loop_without_a_gap_and_end_with_it() -> None:
     assert {b - a for a, b in pairwise(starts)} <= {42_857, 42_858}
 
 
+@pytest.mark.parametrize("frames", [300_001, 300_003, 300_005])
+def test_a_bar_begins_at_the_sample_nearest_to_its_place(frames: int) -> None:
+    clock = LoopClock(44_100, frames, 7)
+
+    away = [clock.bar_start(bar) - Fraction(bar * frames, 7) for bar in range(8)]
+
+    assert max(map(abs, away)) < Fraction(1, 2)
+    assert min(away) < 0 < max(away)
+
+
 @pytest.mark.parametrize(("frames", "words"), [(44_100, "this one 1.0 s"), (44_100 * 40, "this one 40.0 s")])
 def test_loops_too_short_or_too_long_are_refused_with_what_can_be(frames: int, words: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"last 2 to 32 s, {words}"):

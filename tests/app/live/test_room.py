@@ -12,6 +12,7 @@ from app.live import room as room_module
 from app.live.room import LiveRoom, Start
 from app.live.session import LiveSession
 from app.regeneration import Sameness, regenerate
+from app.revising import revise_part
 from app.row_requests import request_from_row
 from app.services import Studio
 from sessions.errors import NodeNotFoundError
@@ -20,7 +21,7 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.types import Waveform
 from tests.app.conftest import OpenStudio
 from tests.app.fakes import NoiseBurstGenerator, write_clip
-from tests.app.waiting import OWNER, wait_for
+from tests.app.waiting import OWNER, finished, wait_for
 
 OTHER = "1" * 32
 GROOVE = Start("groove", ("bass", "piano"), tempo_bpm=120, num_bars=1, seed=1)
@@ -108,6 +109,37 @@ def test_a_version_in_the_tree_can_be_made_again(studio: Studio, room: LiveRoom,
 
     assert again.sameness is Sameness.IDENTICAL
     assert request_from_row(turn, variation).is_loop
+
+
+@pytest.mark.parametrize("ask", ["reroll", "revise"])
+def test_what_is_asked_of_a_live_turn_again_is_a_loop_between_the_same_genres_and_takes_its_time(
+    ask: str, studio: Studio, room: LiveRoom, quick: NoiseBurstGenerator
+) -> None:
+    live = room.open(OWNER, GROOVE)
+    live.set_controls({"genre": "lofi", "genre_to": "techno", "genre_morph": 0.5, "density": 1.0})
+    play(live, 2)
+    for version_id, sound in live.sounds.items():  # as if each had had to hurry
+        if sound.request is not None:
+            hurried = replace(sound.request, settings=replace(sound.request.settings, max_steps=7))
+            live.sounds[version_id] = replace(sound, request=hurried)
+    node = tip(studio, room, live)
+    variation = studio.store.variation(OWNER, str(node.variation_id))
+    assert studio.store.turn(OWNER, variation.turn_id).settings["max_steps"] == 7
+
+    if ask == "reroll":
+        again = studio.reroll_turn(OWNER, variation.turn_id, 77)
+    else:
+        again = revise_part(
+            studio, OWNER, variation.id, parts=(0, 0), first_seed=77, num_variations=1, open_node_id=node.id
+        )
+    kept = finished(studio, again.id)
+
+    asked = next(request for request in quick.requests if request.seed == 77)
+    assert asked.is_loop
+    assert kept.settings["is_loop"]
+    assert (asked.genre, asked.genre_to, asked.genre_morph) == ("lofi", "techno", 0.5)
+    assert asked.settings.density == 1.0
+    assert asked.settings.max_steps is None
 
 
 def test_from_a_session_its_stems_become_parts_and_the_tree_goes_on(
