@@ -37,7 +37,8 @@
       this.node = new AudioWorkletNode(context, "live-microphone", { numberOfOutputs: 0, channelCount: 1 });
       const scheme = location.protocol === "https:" ? "wss" : "ws";
       this.socket = new WebSocket(`${scheme}://${location.host}/live/${jamId}/microphone`);
-      this.socket.addEventListener("open", () => this.socket.send(key));
+      const { socket } = this;
+      socket.addEventListener("open", () => socket.send(key));
       this.block = new Int16Array(BLOCK_FRAMES);
       this.filled = 0;
       this.node.port.onmessage = ({ data }) => this.take(data);
@@ -45,7 +46,7 @@
     }
 
     take({ frame, samples }) {
-      if (!this.engine.clock || this.socket.readyState !== WebSocket.OPEN) return;
+      if (!this.engine.clock || this.socket?.readyState !== WebSocket.OPEN) return; // closed with a block under way
       if (!this.filled) this.atFrame = frame;
       for (const sample of samples) {
         this.block[this.filled] = Math.max(-32768, Math.min(32767, Math.round(sample * 32767)));

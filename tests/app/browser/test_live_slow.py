@@ -36,7 +36,10 @@ def test_a_machine_too_slow_for_the_loop_is_told_so_and_goes_on_with_a_longer_on
     assert page.evaluate("stemLive.engine.isPlaying")  # what plays goes on
     button.click()
 
-    page.wait_for_function(f"stemLive.link.jam?.num_bars === {num_bars} && stemLive.engine.loop >= 0")
-    page.wait_for_function("stemLive.link.jam.score.making_s !== null")  # it knows by now how long a version takes
+    is_on = "stemLive.engine.isPlaying && stemLive.engine.loop >= 0"
+    page.wait_for_function(f"stemLive.link.jam?.num_bars === {num_bars} && {is_on}")
+    page.wait_for_function(
+        "(stemLive.link.jam?.score.making_s ?? null) !== null"
+    )  # it knows by now how long a version takes
     assert num_bars in (2, 4, 8)
     assert page.evaluate("stemLive.link.jam.times_longer === 1 || stemLive.link.jam.num_bars < 8")
