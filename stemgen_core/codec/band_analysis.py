@@ -60,7 +60,9 @@ class BandAnalysis(nn.Module):
         before = surplus // 2
         padded = nn.functional.pad(samples, (before, length - samples.shape[1] + surplus - before))
         frames = padded.unfold(1, window_length, self.hop_length) * self.get_buffer(f"window_{window_length}")
-        power = torch.view_as_real(torch.fft.rfft(frames)).square().sum(-1)  # [B, T, bins]; abs() costs twice the transform
+        power = (
+            torch.view_as_real(torch.fft.rfft(frames)).square().sum(-1)
+        )  # [B, T, bins]; abs() costs twice the transform
         bands = power @ self.get_buffer(f"filters_{window_length}").T  # [B, T, bands]
         level = 10 * (bands + _ABOVE_LEVEL).log10()
         return level.clamp(min=FLOOR_DB).transpose(1, 2)

@@ -94,6 +94,12 @@ class EncodecCodec:
         self.spec = config.spec
         self.model = _build_model(config).eval()
 
+    @property
+    def codebooks(self) -> torch.Tensor:
+        """Entries of the quantizer, float32 [K, V, latent_dim]."""
+        levels = self.model.get_submodule("quantizer.vq.layers").children()
+        return torch.stack([level.get_buffer("_codebook.embed") for level in levels])
+
     @torch.no_grad()  # not inference_mode: its tensors could not be trained on
     def encode(self, waveform: torch.Tensor) -> torch.Tensor:
         """Turn audio into codes.

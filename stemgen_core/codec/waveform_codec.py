@@ -19,6 +19,11 @@ class WaveformCodec(Protocol):
         """The token layout."""
         ...
 
+    @property
+    def codebooks(self) -> torch.Tensor:
+        """Entries in the codec's own space, float [K, V, F], coarse to fine."""
+        ...
+
     def encode(self, waveform: torch.Tensor) -> torch.Tensor:
         """Turn float32 [B, 1, L] at the codec's rate into int64 [B, K, T]."""
         ...

@@ -35,6 +35,7 @@ from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.training.conditions import FIELDS
 from stemgen_core.training.examples import ExampleBatch, ExampleBatches, WindowPlace
 from stemgen_core.training.listening import score_listening
+from stemgen_core.training.token_space import place_tokens
 
 MIN_ACTIVE_SHARE = 0.1  # of the frames: less is a stem that hardly plays
 MIN_ACTIVE_RMS = 0.003  # -50 dBFS over the window
@@ -61,6 +62,10 @@ class TrainingFamily(Protocol):
 
     def model_config(self, size: str) -> ModelConfig:
         """Return the model in a named size."""
+        ...
+
+    def prepare(self, model: StemTransformer) -> None:
+        """Change the random weights that a new model starts with, where something better is known."""
         ...
 
     def batches(
@@ -96,6 +101,9 @@ class ScoreFamily:
             num_context_features=context_features.NUM_FEATURES,
             harmony=SCORE_HARMONY,
         )
+
+    def prepare(self, model: StemTransformer) -> None:
+        """Nothing is known of notes."""
 
     def batches(
         self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
@@ -143,6 +151,10 @@ class AudioFamily:
         """Return the model in a named size."""
         spec = self.codec.spec
         return build_config(SIZES[size], spec, fields=FIELDS, context_codec=spec.name, num_context_features=None)
+
+    def prepare(self, model: StemTransformer) -> None:
+        """Start tokens where the codec's entries lie."""
+        place_tokens(model, self.codec.codebooks)
 
     def batches(
         self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool

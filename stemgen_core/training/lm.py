@@ -81,7 +81,9 @@ class LmTrainer:
         self.training_pieces: list[CorpusPiece] = corpus.pieces("train")
         torch.manual_seed(config.seed)
         self.model_config = family.model_config(config.size)
-        self.model = StemTransformer(self.model_config).to(device)
+        self.model = StemTransformer(self.model_config)
+        family.prepare(self.model)
+        self.model.to(device)
         self.average = StemTransformer(self.model_config).to(device).eval().requires_grad_(False)
         if start_from is not None:
             take_weights(self.model, start_from)

@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec
+from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec
+from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.training.families import AudioFamily
+from stemgen_core.training.token_space import place_tokens
+
+
+def _model_and_codebooks() -> tuple[StemTransformer, torch.Tensor]:
+    torch.manual_seed(0)
+    codec = BandCodec(BAND_CODEC_PRESETS["tiny-bands"])
+    steps = torch.tensor([1.0, 0.2])[:, None, None]  # the second level refines the first
+    codec.codebooks = steps * torch.randn(codec.codebooks.shape)
+    codec.codebooks[0, 1] = codec.codebooks[0, 0] + 0.01  # two that sound alike
+    return StemTransformer(AudioFamily(codec).model_config("tiny")), codec.codebooks
+
+
+@torch.no_grad()
+def test_entries_that_sound_alike_start_near_each_other_in_tables_and_heads() -> None:
+    model, codebooks = _model_and_codebooks()
+
+    place_tokens(model, codebooks)
+
+    for weight in (next(model.embedding.tokens.tables[0].parameters()), next(model.heads[0].parameters())):
+        distance = torch.cdist(weight[:16], weight[:16])
+        assert distance[0, 1] < 0.5 * distance[0, 2:].min()
+
+
+@torch.no_grad()
+def test_finer_levels_say_as_much_less_as_their_entries_do() -> None:
+    model, codebooks = _model_and_codebooks()
+
+    place_tokens(model, codebooks)
+
+    coarse, fine = (next(table.parameters())[:16].std() for table in model.embedding.tokens.tables)
+    assert 0.15 < fine / coarse < 0.45  # 0.2 beside the entries' own random part
+
+
+@torch.no_grad()
+def test_the_mask_token_and_a_codec_without_entries_keep_the_random_start() -> None:
+    model, codebooks = _model_and_codebooks()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    place_tokens(model, torch.zeros_like(codebooks))
+    untrained = dict(model.state_dict())
+    assert all(torch.equal(before[name], untrained[name]) for name in before)
+
+    place_tokens(model, codebooks)
+    name = "embedding.tokens.tables.0.weight"
+    assert torch.equal(before[name][-1], model.state_dict()[name][-1])
+
+
+def test_codebooks_of_another_layout_are_refused() -> None:
+    model, codebooks = _model_and_codebooks()
+    with pytest.raises(ValueError, match="codebooks are"):
+        place_tokens(model, codebooks[:1])
+
+
+def test_an_encodec_says_where_its_entries_lie() -> None:
+    codec = EncodecCodec(ENCODEC_PRESETS["tiny"])
+    codes = torch.randint(16, (1, 2, 3))
+
+    assert codec.codebooks.shape == (2, 16, 8)
+    summed = codec.codebooks[0, codes[0, 0]] + codec.codebooks[1, codes[0, 1]]
+    decoded = codec.model.get_submodule("quantizer").decode(codes)  # pyright: ignore[reportCallIssue]
+    assert torch.allclose(decoded[0].T, summed)
