@@ -18,7 +18,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     pack = legs.add_parser("pack", help="everything that a leg needs, in parts")
     pack.add_argument("out", type=Path, metavar="OUT", help="folder for the parts")
     pack.add_argument(
-        "--plan", default="audio", metavar="NAME", help="audio, score, tiny-audio, tiny-score (%(default)s)"
+        "--plan", default="audio", metavar="NAME", help="audio, score, tiny-audio, tiny-score, tiny-bands (%(default)s)"
     )
     pack.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a value of the plan")
     pack.add_argument("--start", type=Path, metavar="JOINED", help="go on from where an earlier leg stopped")
@@ -51,29 +51,37 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     join.add_argument("out", type=Path, metavar="OUT", help="a new folder")
     join.set_defaults(run=run_join)
 
-    following = legs.add_parser("next", help="what the next leg should do")
+    following = legs.add_parser("next", help="what the next leg should do; packs it, too, if told where")
     following.add_argument("joined", type=Path, nargs="?", metavar="JOINED", help="the last leg, joined")
+    following.add_argument("--pack", type=Path, metavar="OUT", help="pack that leg into this folder")
+    following.add_argument("--codec", default="small", metavar="NAME", help="that a first leg trains (%(default)s)")
+    following.add_argument("--part-mb", type=float, default=36.0, metavar="X", help="largest part (%(default)s)")
+    following.add_argument("--python", default="3.12", metavar="X.Y", help="of the machine (%(default)s)")
+    following.add_argument("--fonts", type=Path, metavar="DIR", help="keep compressed fonts there for the next time")
     following.set_defaults(run=run_next)
 
 
 def run_pack(parsed: argparse.Namespace) -> None:
     """Write the parts."""
+    _pack(parsed, parsed.out, parsed.plan, dict(_setting(text) for text in parsed.set), parsed.start)
+
+
+def _pack(parsed: argparse.Namespace, out: Path, name: str, changes: dict[str, Any], start: Path | None) -> None:
     from stemgen_core.legs.packing import pack_leg
     from stemgen_core.legs.plan import PLANS, LegPlan
 
-    if parsed.plan not in PLANS:
-        raise InvalidRequestError(f"There is no plan called {parsed.plan!r}. Choose one of: {', '.join(PLANS)}.")
-    plan = LegPlan.changed(PLANS[parsed.plan], dict(_setting(text) for text in parsed.set))
+    if name not in PLANS:
+        raise InvalidRequestError(f"There is no plan called {name!r}. Choose one of: {', '.join(PLANS)}.")
     parts = pack_leg(
-        parsed.out,
-        plan,
+        out,
+        LegPlan.changed(PLANS[name], changes),
         max_part_bytes=round(parsed.part_mb * MB),
-        start_folder=parsed.start,
+        start_folder=start,
         python_version=parsed.python,
         font_cache=parsed.fonts,
     )
     sizes = ", ".join(f"{size / MB:.1f}" for size in parts.sizes)
-    print(f"{len(parts.sizes)} parts of {sizes} MB in {parsed.out}; on the machine: python3 unpack.py LEG")
+    print(f"{len(parts.sizes)} parts of {sizes} MB in {out}; on the machine: python3 unpack.py LEG")
 
 
 def run_run(parsed: argparse.Namespace) -> None:
@@ -122,18 +130,31 @@ def run_tokenise(parsed: argparse.Namespace) -> None:
 
 def run_join(parsed: argparse.Namespace) -> None:
     """Join and say what to do next."""
-    from stemgen_core.legs.home import join_leg, next_leg
+    from stemgen_core.legs.home import join_leg
 
     parts = join_leg(parsed.folders, parsed.out)
     print(f"{parts.name} joined in {parsed.out}")
-    print(next_leg(parsed.out))
+    _tell_next(parsed.out)
 
 
 def run_next(parsed: argparse.Namespace) -> None:
-    """Say what the next leg should do."""
+    """Say what the next leg should do, and pack it if asked."""
     from stemgen_core.legs.home import next_leg
 
-    print(next_leg(parsed.joined))
+    _tell_next(parsed.joined, parsed.codec)
+    if parsed.pack is not None:
+        following = next_leg(parsed.joined, parsed.codec)
+        _pack(parsed, parsed.pack, following.plan, following.changes, following.start)
+
+
+def _tell_next(joined: Path | None, codec: str = "small") -> None:
+    from stemgen_core.legs.home import next_leg
+
+    following = next_leg(joined, codec)
+    print(following.why)
+    if joined is not None and (joined / "bundle").exists():
+        print(f"Judge it:  stemgen evaluate CORPUS --model {joined / 'bundle'} --out evaluation")
+    print(f"Next:  {following.command('NEXT')}\nThen run it as docs/gpu-legs.md says.")
 
 
 def _add_journey(parser: argparse.ArgumentParser) -> None:

@@ -32,6 +32,15 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     codec.add_argument(
         "--config", default="small", metavar="NAME", help="bands for a CPU; tiny, small or encodec_32khz (%(default)s)"
     )
+    codec.add_argument("--start-from", type=Path, metavar="CODEC", help="begin with the weights of a codec")
+    codec.add_argument(
+        "--adversary-from",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="of the steps, EnCodec; 1: never (%(default)s)",
+    )
+    codec.add_argument("--frozen-tokens", action="store_true", help="train the decoder alone: codes stay valid")
     codec.set_defaults(run=run_codec)
 
     lm = train.add_parser("lm", help="the language model of either family")
@@ -77,16 +86,19 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_codec(parsed: argparse.Namespace) -> None:
     """Train the codec of the audio family."""
-    from stemgen_core.training.band_codec import BAND_TRAINING_PRESETS, train_band_codec
     from stemgen_core.training.codec import CODEC_TRAINING_PRESETS, train_codec
+    from stemgen_core.training.encodec_run import EncodecTrainingConfig
 
-    presets = CODEC_TRAINING_PRESETS | BAND_TRAINING_PRESETS
+    presets = CODEC_TRAINING_PRESETS
     if parsed.config not in presets:
         raise InvalidRequestError(f"There is no codec called {parsed.config!r}. Choose one of: {', '.join(presets)}.")
-    train = train_band_codec if parsed.config in BAND_TRAINING_PRESETS else train_codec
     config = presets[parsed.config]
     if parsed.steps is not None:
         config = replace(config, num_steps=parsed.steps)
+    if parsed.adversary_from < 1 or parsed.frozen_tokens:
+        if not isinstance(config, EncodecTrainingConfig):
+            raise InvalidRequestError("Only an EnCodec has an adversary or an encoder to freeze; bands are fixed.")
+        config = replace(config, adversary_from=parsed.adversary_from, has_frozen_tokens=parsed.frozen_tokens)
     started = time.monotonic()
     with tqdm(total=config.num_steps, unit="step") as bar:
 
@@ -94,11 +106,12 @@ def run_codec(parsed: argparse.Namespace) -> None:
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}")
 
-        result = train(
+        result = train_codec(
             parsed.corpus,
             parsed.run_folder,
-            config,  # pyright: ignore[reportArgumentType]  # of the same kind as the trainer
+            config,
             device=parsed.device,
+            start_from=parsed.start_from,
             report_progress=report,
             should_stop=lambda: parsed.minutes is not None and time.monotonic() - started > 60 * parsed.minutes,
         )

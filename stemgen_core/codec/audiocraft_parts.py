@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from stemgen_core.errors import MissingDependencyError
@@ -27,7 +28,13 @@ from stemgen_core.errors import MissingDependencyError
 AUDIOCRAFT_VERSION = "1.3.0"
 
 _ALIAS = "_stemgen_audiocraft"
-_BARE_PACKAGES = ("", "models", "modules")  # `quantization` has an `__init__` that imports only itself
+_BARE_PACKAGES = (
+    "",
+    "models",
+    "modules",
+    "adversarial",
+    "adversarial.discriminators",
+)  # `quantization` has an `__init__` that imports only itself
 _HOW_TO_INSTALL = "Run `make install` (or: pip install --no-deps -r requirements-no-deps.txt)."
 _lock = threading.Lock()
 
@@ -42,29 +49,59 @@ class AudiocraftParts:
     ResidualVectorQuantizer: Callable[..., nn.Module]
 
 
+@dataclass(frozen=True, slots=True)
+class AudiocraftLosses:
+    """audiocraft's adversarial losses."""
+
+    module: Any
+
+    def hinge(self, adversary: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
+        """Return an `AdversarialLoss` with hinge losses and matching of features, as EnCodec was trained."""
+        module = self.module
+        return module.AdversarialLoss(
+            adversary,
+            optimizer,
+            loss=module.get_adv_criterion("hinge"),
+            loss_real=module.get_real_criterion("hinge"),
+            loss_fake=module.get_fake_criterion("hinge"),
+            loss_feat=module.FeatureMatchingLoss(),
+        )
+
+
 def load_audiocraft_parts() -> AudiocraftParts:
     """Return audiocraft's EnCodec classes; the first call imports them, later ones are free.
 
     Raises:
         MissingDependencyError: if audiocraft, or something EnCodec needs, is not installed or of another version.
     """
-    with _lock:
-        if _ALIAS not in sys.modules:
-            _register_bare_packages(_find_audiocraft())
-        try:
-            with _placeholder_for_transformers():
-                encodec = importlib.import_module(f"{_ALIAS}.models.encodec")
-                seanet = importlib.import_module(f"{_ALIAS}.modules.seanet")
-                quantization = importlib.import_module(f"{_ALIAS}.quantization")
-        except ImportError as error:
-            _forget_packages()
-            raise MissingDependencyError(f"audiocraft's EnCodec does not load: {error}. {_HOW_TO_INSTALL}") from error
+    encodec, seanet, quantization = _load("models.encodec", "modules.seanet", "quantization")
     return AudiocraftParts(
         EncodecModel=encodec.EncodecModel,
         SEANetEncoder=seanet.SEANetEncoder,
         SEANetDecoder=seanet.SEANetDecoder,
         ResidualVectorQuantizer=quantization.ResidualVectorQuantizer,
     )
+
+
+def load_audiocraft_losses() -> AudiocraftLosses:
+    """Return audiocraft's adversarial losses.
+
+    Raises:
+        MissingDependencyError: as `load_audiocraft_parts`.
+    """
+    return AudiocraftLosses(*_load("adversarial.losses"))
+
+
+def _load(*names: str) -> list[Any]:
+    with _lock:
+        if _ALIAS not in sys.modules:
+            _register_bare_packages(_find_audiocraft())
+        try:
+            with _placeholder_for_transformers():
+                return [importlib.import_module(f"{_ALIAS}.{name}") for name in names]
+        except ImportError as error:
+            _forget_packages()
+            raise MissingDependencyError(f"audiocraft's EnCodec does not load: {error}. {_HOW_TO_INSTALL}") from error
 
 
 def _find_audiocraft() -> Path:
@@ -84,7 +121,7 @@ def _register_bare_packages(folder: Path) -> None:
     for subpackage in _BARE_PACKAGES:
         name = f"{_ALIAS}.{subpackage}" if subpackage else _ALIAS
         spec = ModuleSpec(name, loader=None, is_package=True)
-        spec.submodule_search_locations = [str(folder / subpackage)]
+        spec.submodule_search_locations = [str(folder.joinpath(*subpackage.split(".")))]
         sys.modules[name] = importlib.util.module_from_spec(spec)
 
 

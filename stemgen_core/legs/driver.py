@@ -16,8 +16,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from stemgen_core.legs.clock import LegClock
 from stemgen_core.legs.plan import LegPlan
 from stemgen_core.model.config import SIZES, build_config
 from stemgen_core.training.audio_windows import CorpusWindows
-from stemgen_core.training.codec import CODEC_TRAINING_PRESETS, train_codec_on
+from stemgen_core.training.codec import CODEC_TRAINING_PRESETS, CodecTrainingResult, train_codec_on
 from stemgen_core.training.conditions import FIELDS
+from stemgen_core.training.encodec_run import EncodecTrainingConfig
 from stemgen_core.training.families import ScoreFamily, TrainingFamily
 from stemgen_core.training.growing import GrowingPieces, wait_for_pieces
 from stemgen_core.training.lm import LmTrainer
@@ -131,45 +133,48 @@ class LegDriver:
             writer.wait()
 
     def _train_codec(self, corpus: Corpus) -> Path:
-        """Train the codec for its share of the time, or take the one that the leg brought."""
-        if (self.start / CODEC).exists():
-            shutil.copytree(self.start / CODEC, self.out / CODEC, dirs_exist_ok=True)
-            return self.out / CODEC
+        """Train the codec, or the decoder of one that the leg brought, for its share of the time."""
         if "codec" in self.facts:
             return self.out / CODEC
-        run_path = self.work / "codec"
+        brought = self.start / CODEC if (self.start / CODEC).exists() else None
+        if brought is not None and not self.plan.has_decoder_phase:
+            shutil.copytree(brought, self.out / CODEC, dirs_exist_ok=True)
+            return self.out / CODEC
         until_s = time.monotonic() + self.plan.codec_share * self.clock.seconds_left()
-        pieces = GrowingPieces(corpus.folder, "train")
-        windows = CorpusWindows(pieces, corpus.sample_rate_hz)
-        held_out = CorpusWindows(corpus.pieces("heldout"), corpus.sample_rate_hz)
-        config = CODEC_TRAINING_PRESETS[self.plan.codec]
         trial = _Trial(self.plan.first_trial_steps)
         self._say("codec: how fast is it?")
-        result = train_codec_on(
-            windows,
-            held_out,
-            run_path,
-            replace(config, num_steps=FULL_STEPS),
-            device=self.device,
-            should_stop=lambda: trial.is_over() or time.monotonic() > until_s,
-            num_loaders=self.plan.num_loaders,
-        )
+        train = partial(self._train_codec_for, corpus, brought)
+        result = train(FULL_STEPS, lambda: trial.is_over() or time.monotonic() > until_s)
         num_steps = result.step + max(1, int(trial.steps_per_s() * (until_s - time.monotonic())))
         self._say(f"codec: {num_steps} steps at {trial.steps_per_s():.1f} a second")
-        result = train_codec_on(
-            windows,
-            held_out,
-            run_path,
-            replace(config, num_steps=num_steps),
-            device=self.device,
-            should_stop=lambda: time.monotonic() > until_s + 0.1 * self.plan.codec_share * self.clock.seconds,
-            num_loaders=self.plan.num_loaders,
-        )
+        last_s = until_s + 0.1 * self.plan.codec_share * self.clock.seconds
+        result = train(num_steps, lambda: time.monotonic() > last_s)
         shutil.copytree(result.codec_path, self.out / CODEC, dirs_exist_ok=True)
-        self.facts["codec"] = {"steps": result.step, "held_out_loss": result.held_out_loss}
+        self.facts["codec"] = {
+            "steps": result.step,
+            "held_out_loss": result.held_out_loss,
+            "had_adversary": self.plan.adversary_from < 1,
+        }
         self._remember()
-        self._copy_log(run_path, "codec")
+        self._copy_log(self.work / "codec", "codec")
         return self.out / CODEC
+
+    def _train_codec_for(
+        self, corpus: Corpus, brought: Path | None, num_steps: int, should_stop: Callable[[], bool]
+    ) -> CodecTrainingResult:
+        preset = CODEC_TRAINING_PRESETS[self.plan.codec]
+        config = replace(preset, num_steps=num_steps, num_loaders=self.plan.num_loaders)
+        if isinstance(config, EncodecTrainingConfig):
+            config = replace(config, adversary_from=self.plan.adversary_from, has_frozen_tokens=brought is not None)
+        return train_codec_on(
+            CorpusWindows(GrowingPieces(corpus.folder, "train"), corpus.sample_rate_hz),
+            CorpusWindows(corpus.pieces("heldout"), corpus.sample_rate_hz),
+            self.work / "codec",
+            config,
+            device=self.device,
+            start_from=brought,
+            should_stop=should_stop,
+        )
 
     def _train(self, family: TrainingFamily, corpus: Corpus) -> None:
         """Train the language model at its full rate as long as the time allows, then let the rate fall."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from stemgen_core.checkpoint import load_bundle, save_bundle
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.legs.driver import BEFORE_DECAY, BUNDLE, CODEC, FACTS
 from stemgen_core.legs.parts import PartList, find_part_lists, join_parts
+from stemgen_core.legs.plan import PLANS
+from stemgen_core.training.encodec_run import ENCODEC_TRAINING_PRESETS
 from stemgen_core.training.families import ScoreFamily
 
 
@@ -49,40 +52,66 @@ def _complete(folder: Path) -> None:
         save_bundle(folder, bundle.manifest, bundle.model)
 
 
-def next_leg(joined: Path | None) -> str:
-    """Return what the next leg should do, as commands.
+@dataclass(frozen=True, slots=True)
+class NextLeg:
+    """What the next leg should do.
+
+    Attributes:
+        why: told to the user, a sentence or two.
+        plan: name of a plan.
+        changes: of its values.
+        start: the joined leg to go on from; None begins anew.
+    """
+
+    why: str
+    plan: str
+    changes: dict[str, Any]
+    start: Path | None = None
+
+    def command(self, out: str) -> str:
+        """Return the command that packs it into a folder."""
+        parts = ["stemgen legs pack", out, "--plan", self.plan]
+        parts += [] if self.start is None else ["--start", str(self.start)]
+        parts += [f"--set {name}={json.dumps(value)}" for name, value in self.changes.items()]
+        return " ".join(parts)
+
+
+def next_leg(joined: Path | None, codec: str = "small") -> NextLeg:
+    """Decide what the next leg should do.
 
     Args:
         joined: what `join_leg` made of the last one; None = there was none.
+        codec: name of the codec preset that a first leg trains.
 
     Raises:
         InvalidRequestError: if `joined` is no leg.
     """
+    changes: dict[str, Any] = {} if codec == PLANS["audio"].codec else {"codec": codec}
     if joined is None:
-        return (
-            "No leg yet. First the audio family, codec and language model in one leg:\n"
-            "  stemgen legs pack leg-1 --plan audio\n"
-            "Then run it as docs/gpu-legs.md says."
-        )
+        return NextLeg("No leg yet. First the audio family: codec and language model in one leg.", "audio", changes)
     facts = _read_facts(joined)
-    family = facts["plan"]["family"]
-    seed = int(facts["plan"]["corpus_seed"]) + 1
-    lines = [_what_came(joined, facts)]
-    if (joined / BUNDLE).exists():
-        lines.append(f"Judge it:  stemgen evaluate CORPUS --model {joined / BUNDLE} --out evaluation")
-    if not (joined / CODEC).exists() and family == "audio":
-        lines.append("No codec came back. Begin again:  stemgen legs pack NEXT --plan audio")
-    elif (joined / BEFORE_DECAY).exists():
-        lines.append(
-            "Go on from before its decay, with pieces it hasn't heard:\n"
-            f"  stemgen legs pack NEXT --plan {family} --start {joined} --set corpus_seed={seed}"
+    plan = {"codec": PLANS["audio"].codec} | facts["plan"]
+    changes = {} if plan["codec"] == PLANS["audio"].codec else {"codec": plan["codec"]}
+    changes["corpus_seed"] = int(plan["corpus_seed"]) + 1
+    came = _what_came(joined, facts) + "\n"
+    if plan["family"] == "audio" and not (joined / CODEC).exists():
+        return NextLeg(f"{came}No codec came back. Begin again.", "audio", changes)
+    if plan["family"] == "audio" and _wants_decoder_phase(plan, facts):
+        why = f"{came}The decoder's adversarial phase with its codes as they are, then the language model goes on."
+        changes |= {"has_decoder_phase": True, "adversary_from": 0.05, "codec_share": 0.4}
+        return NextLeg(why, "audio", changes, joined)
+    if (joined / BEFORE_DECAY).exists():
+        return NextLeg(
+            f"{came}Go on from before its decay, with pieces it hasn't heard.", plan["family"], changes, joined
         )
-    else:
-        lines.append(
-            "The codec is there, the language model isn't. Give the whole leg to it:\n"
-            f"  stemgen legs pack NEXT --plan {family} --start {joined} --set corpus_seed={seed}"
-        )
-    return "\n".join(lines)
+    why = f"{came}The codec is there, the language model isn't. Give the whole leg to it."
+    return NextLeg(why, plan["family"], changes, joined)
+
+
+def _wants_decoder_phase(plan: dict[str, Any], facts: dict[str, Any]) -> bool:
+    """Whether the codec is an EnCodec that no adversary has trained: a leg that only brought it doesn't say of it."""
+    had_adversary = plan.get("has_decoder_phase") or facts.get("codec", {}).get("had_adversary", False)
+    return plan["codec"] in ENCODEC_TRAINING_PRESETS and "codec" in facts and not had_adversary
 
 
 def _read_facts(joined: Path) -> dict[str, Any]:

@@ -42,6 +42,8 @@ PURE = (
     "colorlog",
     "retrying",
     "treetable",
+    "mido",
+    "packaging",
 )
 # The C library and the compiler's belong to the machine; everything else may be missing there.
 _MACHINES_OWN = ("ld-linux", "linux-vdso", "libc.", "libm.", "libpthread.", "libdl.", "librt.", "libgcc_s", "libstdc++")

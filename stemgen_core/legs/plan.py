@@ -32,6 +32,8 @@ class LegPlan:
         min_heldout_pieces: finished before training starts.
         is_compiled: run the model through `torch.compile`.
         first_trial_steps: of the codec, to find out how many steps its time allows.
+        adversary_from: share of the codec's steps after which an adversary joins in, EnCodec only; 1 = never.
+        has_decoder_phase: spend `codec_share` on the decoder of the codec that the leg brings; its codes stay valid.
     """
 
     family: Literal["audio", "score"]
@@ -53,6 +55,8 @@ class LegPlan:
     min_heldout_pieces: int = 4
     is_compiled: bool = True
     first_trial_steps: int = 200
+    adversary_from: float = 1.0
+    has_decoder_phase: bool = False
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON."""
@@ -86,38 +90,28 @@ class LegPlan:
         return replace(plan, **changes)
 
 
+_TINY_AUDIO = LegPlan(
+    "audio",
+    codec="tiny",
+    size="tiny",
+    batch_size=2,
+    window_frames=50,
+    num_pieces=40,
+    piece_s=4.0,
+    num_renders=2,
+    num_mixes=2,
+    codec_share=0.15,
+    num_processes=1,
+    num_loaders=1,
+    min_training_pieces=2,
+    min_heldout_pieces=1,
+    is_compiled=False,
+    first_trial_steps=3,
+)
 PLANS: dict[str, LegPlan] = {
     "audio": LegPlan("audio"),
     "score": LegPlan("score", window_frames=250, num_renders=1, min_training_pieces=400),
-    "tiny-audio": LegPlan(
-        "audio",
-        codec="tiny",
-        size="tiny",
-        batch_size=2,
-        window_frames=50,
-        num_pieces=40,
-        piece_s=4.0,
-        num_renders=2,
-        num_mixes=2,
-        codec_share=0.15,
-        num_processes=1,
-        num_loaders=1,
-        min_training_pieces=2,
-        min_heldout_pieces=1,
-        is_compiled=False,
-        first_trial_steps=3,
-    ),
-    "tiny-score": LegPlan(
-        "score",
-        size="tiny",
-        batch_size=2,
-        window_frames=50,
-        num_pieces=40,
-        piece_s=4.0,
-        num_processes=1,
-        num_loaders=1,
-        min_training_pieces=2,
-        min_heldout_pieces=1,
-        is_compiled=False,
-    ),
+    "tiny-audio": _TINY_AUDIO,
+    "tiny-bands": replace(_TINY_AUDIO, codec="tiny-bands"),
+    "tiny-score": replace(_TINY_AUDIO, family="score"),
 }

@@ -11,12 +11,13 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import StemGenerator
 from stemgen_core.legs.home import join_leg, next_leg
 from stemgen_core.legs.parts import cut_folder
+from stemgen_core.legs.plan import PLANS, LegPlan
 from tests.core.tiny_models import write_score_bundle
 
 
 def write_leg(folder: Path, *, family: str = "audio", **facts: Any) -> Path:
     folder.mkdir(parents=True)
-    plan = {"family": family, "corpus_seed": 1_000}
+    plan = {"family": family, "corpus_seed": 1_000, "codec": facts.pop("plan_codec", "small")}
     (folder / "leg.json").write_text(json.dumps({"plan": plan, "model_id": "audio-1", **facts}))
     return folder
 
@@ -55,19 +56,52 @@ def test_nothing_that_came_back_is_told(tmp_path: Path) -> None:
 
 def test_before_any_leg_the_audio_family_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["legs", "next"]) == 0
-    assert "legs pack leg-1 --plan audio" in capsys.readouterr().out
+    assert "Next:  stemgen legs pack NEXT --plan audio\n" in capsys.readouterr().out
 
 
-def test_a_leg_with_weights_before_its_decay_is_gone_on_from_with_other_pieces(tmp_path: Path) -> None:
+def test_a_first_leg_can_be_asked_to_train_bands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["legs", "next", "--codec", "bands"]) == 0
+    assert 'Next:  stemgen legs pack NEXT --plan audio --set codec="bands"\n' in capsys.readouterr().out
+
+
+def test_after_a_first_leg_the_decoder_gets_an_adversary_and_after_that_the_model_gets_the_time(tmp_path: Path) -> None:
+    first = write_leg(tmp_path / "one", codec={"steps": 900, "held_out_loss": 1.25, "had_adversary": False})
+    second = write_leg(tmp_path / "two", codec={"steps": 900, "held_out_loss": 1.3, "had_adversary": True})
+    third = write_leg(tmp_path / "three")
+    bands = write_leg(tmp_path / "bands", codec={"steps": 900, "held_out_loss": 0.2}, plan_codec="bands")
+    for leg in (first, second, third, bands):
+        for name in ("before-decay", "codec"):
+            (leg / name).mkdir()
+
+    assert next_leg(first).changes["has_decoder_phase"] is True
+    assert all("has_decoder_phase" not in next_leg(leg).changes for leg in (second, third, bands))
+    assert next_leg(bands).changes == {"codec": "bands", "corpus_seed": 1001}
+
+
+def test_what_comes_next_is_a_plan_that_can_be_packed(tmp_path: Path) -> None:
+    leg = write_leg(tmp_path / "one", codec={"steps": 900, "held_out_loss": 1.25, "had_adversary": False})
+    (leg / "codec").mkdir()
+    following = next_leg(leg)
+
+    plan = LegPlan.changed(PLANS[following.plan], following.changes)
+
+    assert plan.has_decoder_phase
+    assert plan.corpus_seed == 1001
+
+
+def test_a_leg_with_weights_before_its_decay_is_gone_on_from_with_other_pieces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     leg = write_leg(
         tmp_path / "one",
-        codec={"steps": 900, "held_out_loss": 1.25},
+        codec={"steps": 900, "held_out_loss": 1.25, "had_adversary": True},
         lm={"steps": 500, "decay_steps": 100},
     )
     for name in ("bundle", "before-decay", "codec"):
         (leg / name).mkdir()
 
-    told = next_leg(leg)
+    assert main(["legs", "next", str(leg)]) == 0
+    told = capsys.readouterr().out
 
     assert "codec 900 steps, held-out loss 1.250" in told
     assert f"stemgen evaluate CORPUS --model {leg / 'bundle'}" in told
@@ -79,11 +113,14 @@ def test_a_codec_alone_gives_the_next_leg_to_the_language_model(tmp_path: Path) 
     leg = write_leg(tmp_path / "one")
     (leg / "codec").mkdir()
 
-    assert "Give the whole leg to it" in next_leg(leg)
+    assert "Give the whole leg to it" in next_leg(leg).why
 
 
 def test_a_leg_that_brought_nothing_is_begun_again(tmp_path: Path) -> None:
-    assert "Begin again:  stemgen legs pack NEXT --plan audio" in next_leg(write_leg(tmp_path / "one"))
+    following = next_leg(write_leg(tmp_path / "one"))
+
+    assert "Begin again" in following.why
+    assert following.start is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"plan": {}}'])
@@ -106,4 +143,4 @@ def test_what_belongs_on_the_machine_is_refused_in_a_checkout(
 
 def test_a_plan_that_is_not_there_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["legs", "pack", "x", "--plan", "huge"]) == 1
-    assert "Choose one of: audio, score, tiny-audio, tiny-score" in capsys.readouterr().err
+    assert "Choose one of: audio, score, tiny-audio, tiny-bands, tiny-score" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Plans of legs; unpacking one on a machine that has only Python."""
 
+import importlib.metadata
 import random
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from stemgen_core.legs.parts import cut_folder
 from stemgen_core.legs.plan import PLANS, LegPlan
 from stemgen_core.model.config import SIZES
 from stemgen_core.training.codec import CODEC_TRAINING_PRESETS
+from tests.core.legs.bare_machine import THERE
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -79,3 +81,16 @@ def test_every_package_to_carry_is_installed_here_and_every_library_is_found(tmp
 
     assert {"pedalboard", "fluidsynth.py", "audiocraft", "flashy", "dora", "omegaconf", "submitit"} <= carried
     assert not list((tmp_path / "site").rglob("__pycache__"))
+
+
+def test_everything_that_a_leg_imports_travels_or_is_there() -> None:
+    owners = importlib.metadata.packages_distributions()
+    carried = {name for name, distributions in owners.items() if {*packing.PURE, *packing.COMPILED} & {*distributions}}
+    absent = sorted(owners.keys() - carried - {Path(name).stem for name in THERE} - {"stemgen_core"})
+    modules = ["stemgen_core.cli.legs", "stemgen_core.legs.driver", "stemgen_core.corpus.render"]
+    program = f"import importlib, sys; sys.modules.update(dict.fromkeys({absent!r}))\n"  # None: not to be imported
+    program += f"for name in {modules!r}: importlib.import_module(name)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr[-800:]

@@ -13,14 +13,9 @@ from stemgen_core.cli import main
 from stemgen_core.generator import GenerationRequest, StemGenerator
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.types import Waveform
+from tests.core.legs.bare_machine import THERE
 from tests.core.rendering_needs import needs_rendering
 
-# PyTorch with what it needs, and what its usual company brings.
-THERE = (
-    *("torch", "torchgen", "functorch", "numpy", "numpy.libs", "scipy", "scipy.libs", "safetensors", "tqdm", "einops"),
-    *("yaml", "_yaml", "cloudpickle", "typing_extensions.py", "sympy", "mpmath", "networkx", "jinja2", "markupsafe"),
-    *("filelock", "fsspec"),
-)
 LEG_MINUTES, PATIENCE_S = 12, 3_000
 
 
@@ -44,14 +39,15 @@ def run(*command: str | Path) -> str:
 
 @pytest.mark.slow
 @needs_rendering
-def test_a_leg_is_packed_carried_run_joined_and_plays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plan", ["tiny-audio", "tiny-bands"])
+def test_a_leg_is_packed_carried_run_joined_and_plays(plan: str, tmp_path: Path) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     python, machine = bare_python(tmp_path / "bare"), tmp_path / "machine"
     packed, leg, work = tmp_path / "packed", machine / "leg", machine / "work"
     absent = subprocess.run([python, "-c", "import soundfile"], capture_output=True, text=True, check=False)
     assert "No module named 'soundfile'" in absent.stderr
 
-    options = ["--plan", "tiny-audio", "--python", version, "--part-mb", "30"]
+    options = ["--plan", plan, "--python", version, "--part-mb", "30"]
     assert main(["legs", "pack", str(packed), *options]) == 0
     first = tmp_path / "first"
     first.mkdir()

@@ -9,7 +9,8 @@ import torch
 
 from stemgen_core.codec.band_codec import BandCodec
 from stemgen_core.errors import CheckpointError, InvalidRequestError
-from stemgen_core.training.band_codec import BAND_TRAINING_PRESETS, fit_codebooks, train_band_codec_on
+from stemgen_core.training.band_run import BAND_TRAINING_PRESETS, fit_codebooks
+from stemgen_core.training.codec import train_codec_on
 from tests.core.training.test_codec_training import StopAtQuestion, Tones
 
 TINY = BAND_TRAINING_PRESETS["tiny-bands"]
@@ -46,7 +47,7 @@ def test_each_level_leaves_less() -> None:
 def test_the_decoder_learns_tones(tmp_path: Path) -> None:
     config = replace(TINY, num_steps=120, learning_rate=1e-2, held_out_interval=60, checkpoint_interval=120)
 
-    result = train_band_codec_on(Tones(), Tones(), tmp_path, config)
+    result = train_codec_on(Tones(), Tones(), tmp_path, config)
 
     assert result.is_finished
     assert sum(losses(tmp_path)[-10:]) < 0.6 * sum(losses(tmp_path)[:10])
@@ -55,9 +56,9 @@ def test_the_decoder_learns_tones(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_is_the_run_that_was_never_stopped(tmp_path: Path) -> None:
-    whole = train_band_codec_on(Tones(), Tones(), tmp_path / "whole", TINY)
-    stopped = train_band_codec_on(Tones(), Tones(), tmp_path / "parts", TINY, should_stop=StopAtQuestion(7))
-    resumed = train_band_codec_on(Tones(), Tones(), tmp_path / "parts", TINY)
+    whole = train_codec_on(Tones(), Tones(), tmp_path / "whole", TINY)
+    stopped = train_codec_on(Tones(), Tones(), tmp_path / "parts", TINY, should_stop=StopAtQuestion(7))
+    resumed = train_codec_on(Tones(), Tones(), tmp_path / "parts", TINY)
 
     assert (stopped.step, stopped.is_finished, resumed.step) == (7, False, TINY.num_steps)
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
@@ -67,9 +68,9 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(tmp_path: Path) -> None
 
 
 def test_another_run_or_another_rate_is_refused(tmp_path: Path) -> None:
-    train_band_codec_on(Tones(), Tones(), tmp_path, TINY)
+    train_codec_on(Tones(), Tones(), tmp_path, TINY)
 
     with pytest.raises(CheckpointError, match="another configuration"):
-        train_band_codec_on(Tones(), Tones(), tmp_path, replace(TINY, seed=1))
+        train_codec_on(Tones(), Tones(), tmp_path, replace(TINY, seed=1))
     with pytest.raises(InvalidRequestError, match="32000 Hz, the audio has 16000 Hz"):
-        train_band_codec_on(Tones(16_000), Tones(16_000), tmp_path / "slow", TINY)
+        train_codec_on(Tones(16_000), Tones(16_000), tmp_path / "slow", TINY)

@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 from stemgen_core.codec.codec_files import WEIGHTS_FILE
 from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.errors import CheckpointError, InvalidRequestError
-from stemgen_core.training.codec import CODEC_TRAINING_PRESETS, CodecTrainingConfig, train_codec_on
+from stemgen_core.training.codec import train_codec_on
+from stemgen_core.training.encodec_run import ENCODEC_TRAINING_PRESETS, EncodecTrainingConfig
 
-TINY = CODEC_TRAINING_PRESETS["tiny"]
+TINY = ENCODEC_TRAINING_PRESETS["tiny"]
 
 
 @dataclass
@@ -172,4 +173,49 @@ def test_the_rate_rises_to_its_peak_then_falls_to_a_tenth(tmp_path: Path) -> Non
 
 
 def test_a_window_is_a_whole_number_of_frames() -> None:
-    assert CodecTrainingConfig(window_s=0.985).window_length == 49 * 640
+    assert EncodecTrainingConfig(window_s=0.985).window_length == 49 * 640
+
+
+def test_an_adversary_joins_in_after_its_share_of_the_steps_and_a_resumed_run_remembers_it(tmp_path: Path) -> None:
+    config = replace(TINY, adversary_from=0.5)
+    whole = train_codec_on(Tones(), Tones(), tmp_path / "whole", config)
+    train_codec_on(Tones(), Tones(), tmp_path / "parts", config, should_stop=StopAtQuestion(14))
+    train_codec_on(Tones(), Tones(), tmp_path / "parts", config)
+
+    log = log_of(tmp_path / "whole")
+    assert ["adversary" in line for line in log] == [False] * 10 + [True] * 10
+    assert log_of(tmp_path / "parts") == log
+    assert len({line["adversary"] for line in log[10:]}) == 10  # it learns
+    assert EncodecCodec.load(whole.codec_path).encode(torch.zeros(1, 1, 640)).shape == (1, 2, 1)
+
+
+def test_what_an_adversary_trained_is_kept_though_it_is_less_close(tmp_path: Path) -> None:
+    config = replace(TINY, adversary_from=0.5)
+    train_codec_on(Tones(), Tones(), tmp_path, config, should_stop=StopAtQuestion(10))
+    state = json.loads((tmp_path / "checkpoint-00000010" / "state.json").read_text())
+    state["facts"]["held_out_loss"] = 0.0
+    (tmp_path / "checkpoint-00000010" / "state.json").write_text(json.dumps(state))
+
+    assert train_codec_on(Tones(), Tones(), tmp_path, config).held_out_loss != 0.0
+
+
+def test_frozen_tokens_stay_while_the_decoder_moves(tmp_path: Path) -> None:
+    first = train_codec_on(Tones(), Tones(), tmp_path / "first", TINY)
+    config = replace(TINY, has_frozen_tokens=True, adversary_from=0.2, seed=3)
+
+    second = train_codec_on(Tones(), Tones(), tmp_path / "second", config, start_from=first.codec_path)
+
+    before, after = EncodecCodec.load(first.codec_path), EncodecCodec.load(second.codec_path)
+    sound = Tones().draw(2, 6_400, generator=torch.Generator().manual_seed(9))
+    codes = before.encode(sound)
+    assert torch.equal(after.encode(sound), codes)
+    assert torch.equal(after.codebooks, before.codebooks)
+    assert not torch.allclose(after.decode(codes), before.decode(codes))
+
+
+def test_a_codec_of_other_sizes_is_no_start(tmp_path: Path) -> None:
+    first = train_codec_on(Tones(), Tones(), tmp_path / "first", TINY)
+    config = replace(TINY, codec=replace(TINY.codec, latent_dim=4))
+
+    with pytest.raises(CheckpointError, match="other sizes"):
+        train_codec_on(Tones(), Tones(), tmp_path / "second", config, start_from=first.codec_path)
