@@ -27,6 +27,7 @@ from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
 from stemgen_core.corpus.render import render_piece
 from stemgen_core.corpus.roughening import roughen
+from stemgen_core.corpus.sources.stem_folder import STEMS
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.sound.level import scale_to_level
@@ -96,8 +97,13 @@ def tokenise_corpus(
         report_progress: called with the number of pieces done.
 
     Raises:
-        InvalidRequestError: if the folder holds something else, or the corpus has another rate than the codec.
+        InvalidRequestError: if the folder holds something else, or the corpus has another rate than the codec, or
+            recordings without notes are to be rendered more than once.
     """
+    if settings.num_renders > 1 and any(source["kind"] == STEMS for source in corpus.manifest.get("sources", ())):
+        raise InvalidRequestError(
+            f"{corpus.folder} holds recordings, which can't be rendered again. Write its codes with --renders 1."
+        )
     if corpus.sample_rate_hz != codec.spec.sample_rate_hz:
         raise InvalidRequestError(
             f"The codec is for {codec.spec.sample_rate_hz} Hz, the corpus has {corpus.sample_rate_hz} Hz."

@@ -23,6 +23,7 @@ from stemgen_core.errors import AudioFormatError, InvalidRequestError
 from stemgen_core.score import Note, crop_notes
 from stemgen_core.sound.level import CATEGORY_LEVEL_DB, SILENCE_DB, FloatArray, active_rms_db, scale_to_level
 
+STEMS = "stems"  # what a manifest calls such a source
 _NUM_TRIES = 6
 _AUDIBLE_DB = -55.0
 _LEVEL_JITTER_DB = 4.0
@@ -64,7 +65,7 @@ class StemFolder:
     def describe(self) -> dict[str, Any]:
         """Return what the manifest records."""
         return {
-            "kind": "stems",
+            "kind": STEMS,
             "name": self.folder.name,
             "layouts": sorted({song.layout for song in self.songs}),
             "num_songs": len(self.songs),

@@ -10,8 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.training.processes import Processes
+from stemgen_core.training.tokens import TokenSettings, tokenise_corpus
 from tests.core.toy_corpus import write_toy_corpus
 
 ROOT = Path(__file__).parents[3]
@@ -22,9 +24,9 @@ LAUNCHERS = {
 }
 
 
-def train(launcher: str, corpus: Path, run: Path) -> list[dict[str, float]]:
+def train(launcher: str, corpus: Path, run: Path, *options: str | Path) -> list[dict[str, float]]:
     """Train a tiny model from the command line; return the log."""
-    arguments = ["train", "lm", corpus, run, "--size", "tiny", "--steps", NUM_STEPS, "--batch-size", 4]
+    arguments = ["train", "lm", corpus, run, "--size", "tiny", "--steps", NUM_STEPS, "--batch-size", 4, *options]
     arguments += ["--window-frames", 24, "--evaluate-every", 20, "--threads", 1, "--float32"]
     command = [*LAUNCHERS[launcher], "-m", "stemgen_core.cli", *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -33,10 +35,18 @@ def train(launcher: str, corpus: Path, run: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.slow
-def test_two_processes_get_the_losses_and_weights_of_one(tmp_path: Path) -> None:
-    corpus = write_toy_corpus(tmp_path / "corpus", num_training=4).folder
+@pytest.mark.parametrize("family", ["score", "audio"])
+def test_two_processes_get_the_losses_and_weights_of_one(family: str, tmp_path: Path) -> None:
+    corpus = write_toy_corpus(tmp_path / "corpus", num_training=4)
+    folder, options = corpus.folder, ()
+    if family == "audio":
+        codec = BandCodec(BAND_CODEC_PRESETS["tiny-bands"])
+        codec.codebooks = torch.randn(codec.codebooks.shape, generator=torch.Generator().manual_seed(1))
+        codec.save(tmp_path / "codec")
+        folder, options = tmp_path / "tokens", ("--codec", tmp_path / "codec")
+        tokenise_corpus(iter(corpus.pieces()), corpus, codec, folder, TokenSettings(1, 2))
 
-    one, two = (train(launcher, corpus, tmp_path / launcher) for launcher in LAUNCHERS)
+    one, two = (train(launcher, folder, tmp_path / launcher, *options) for launcher in LAUNCHERS)
 
     assert [line["step"] for line in one] == [line["step"] for line in two] == [20, 25, 25]
     for alone, shared in zip(one, two, strict=True):

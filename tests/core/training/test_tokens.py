@@ -135,6 +135,16 @@ def test_a_corpus_of_another_rate_is_refused(corpus: Corpus, codec: EncodecCodec
         tokenise_corpus(iter(corpus.pieces()), other, codec, tmp_path, SETTINGS)
 
 
+def test_recordings_are_not_rendered_again(corpus: Corpus, codec: EncodecCodec, tmp_path: Path) -> None:
+    recorded = replace(corpus, manifest={**corpus.manifest, "sources": [{"kind": "composer"}, {"kind": "stems"}]})
+
+    with pytest.raises(InvalidRequestError, match="holds recordings.*--renders 1"):
+        tokenise_corpus(iter(corpus.pieces()), recorded, codec, tmp_path / "five", SETTINGS)
+    once = tokenise_corpus(iter(corpus.pieces()), recorded, codec, tmp_path / "one", TokenSettings(1, 2))
+
+    assert len(once.pieces()) == len(corpus.pieces())
+
+
 @pytest.mark.parametrize("index", range(20))
 def test_a_target_is_never_heard_and_lies_under_its_context(written: Corpus, index: int) -> None:
     batch = batches(written)[index]
