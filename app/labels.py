@@ -32,3 +32,10 @@ def node_labels(nodes: Sequence[Node], turns: Sequence[Turn]) -> Mapping[str, st
 def instrument_label(name: str | None) -> str:
     """Return what people read for an instrument; "Stem" where there is none."""
     return "Stem" if name is None else find_instrument(name).label
+
+
+def model_label(model_id: str) -> str:
+    """Return what people read for a model: what it writes, and enough of its name to tell it from its like."""
+    family, _, digest = model_id.partition("-")
+    words = {"score": "Notes", "audio": "Sound"}.get(family, family.capitalize())
+    return f"{words} {digest[:4]}".strip()

@@ -4,7 +4,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,14 +40,14 @@ SECRET_NAMES = (SECRET_NAME, ACCOUNTS_SECRET_NAME)
 
 
 def build_studio(
-    settings: Settings, store: SessionStore, *, load_generator: Callable[[], Generator] | None = None
+    settings: Settings, store: SessionStore, *, load_generators: Sequence[Callable[[], Generator]] = ()
 ) -> Studio:
-    """Put the studio together; the model begins to load.
+    """Put the studio together; the models begin to load.
 
     Args:
         settings: of this server.
         store: opened on the data folder of `settings`.
-        load_generator: returns the model; None loads the bundle of `settings`.
+        load_generators: return the models; none loads the bundles of `settings`.
     """
     limits = DecodingLimits(max_duration_s=settings.max_context_s, min_duration_s=MIN_CONTEXT_S)
     files = SoundFiles(partial(read_audio, limits=limits), read_kept, write_flac, mix_waveforms)
@@ -55,8 +55,9 @@ def build_studio(
     worker = GenerationWorker(store, sounds.keep)
     examples = load_examples()
 
-    def load() -> Generator:
-        return StemGenerator.load(settings.bundle_path)
+    loads = list(load_generators) or [partial(StemGenerator.load, path) for path in settings.bundle_paths]
+    if settings.is_zero_gpu:
+        loads = [_on_lent_gpu(load) for load in loads]
 
     def measure(generator: Generator) -> None:
         # Where GPUs are lent, only a visitor's request gets one.
@@ -67,9 +68,7 @@ def build_studio(
     return Studio(
         store=store,
         sounds=sounds,
-        models=ModelShelf(
-            _on_lent_gpu(load_generator or load) if settings.is_zero_gpu else load_generator or load, measure
-        ),
+        models=ModelShelf(loads[0], measure, load_more=loads[1:]),
         worker=worker,
         examples=examples,
         max_context_s=settings.max_context_s,

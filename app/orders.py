@@ -27,6 +27,7 @@ class StemOrder:
         instrument_guidance_scale: replaces the preset's; None keeps it.
         genre: one that the model has; None leaves it open.
         stem_category: one that the model has; None leaves it open.
+        model_id: which of the models; None = the first.
     """
 
     instrument: str
@@ -38,6 +39,7 @@ class StemOrder:
     instrument_guidance_scale: float | None = None
     genre: str | None = None
     stem_category: str | None = None
+    model_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

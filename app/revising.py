@@ -69,7 +69,7 @@ def revise_part(
         raise NothingToDoError("Only a finished stem can be made anew in part.")
     check_seeds(num_variations, first_seed)
     turn = studio.store.turn(owner_token, variation.turn_id)
-    generator = studio.models.get()
+    generator = studio.models.made_by(turn.model_id)
     recipe = recipe_of_turn(turn).without_hurry()
     recipe.check(generator)
     part = StemPart(

@@ -53,6 +53,7 @@ class Snapshot:
         lineage: from the root to the node that is open; empty before the first context.
         progress: of the turns that wait or run, by turn id.
         lost_audio: sounds whose files are missing or damaged, by hash; everything else of the session is unharmed.
+        models: ids of the models that are installed.
     """
 
     session: SessionInfo
@@ -61,6 +62,7 @@ class Snapshot:
     lineage: tuple[Node, ...]
     progress: Mapping[str, TurnProgress]
     lost_audio: Mapping[str, BlobState] = field(default_factory=dict[str, BlobState])
+    models: tuple[str, ...] = ()
 
     @property
     def has_work(self) -> bool:
@@ -75,7 +77,7 @@ class Studio:
     Attributes:
         store: the sessions.
         sounds: the audio files.
-        models: the model, once it is loaded.
+        models: the models, once they are loaded.
         worker: generates in the background.
         examples: contexts to start from, by id.
         max_context_s: longest context that may be brought.
@@ -137,6 +139,7 @@ class Studio:
             lineage=self.store.lineage(owner_token, open_id) if open_id in known and open_id else (),
             progress={turn_id: where for turn_id, where in progress.items() if where is not None},
             lost_audio=self._lost_audio(nodes, turns),
+            models=tuple(generator.model_id for generator in self.models.wait_for_all(0)),
         )
 
     def _lost_audio(self, nodes: Sequence[Node], turns: Sequence[Turn]) -> dict[str, BlobState]:
@@ -200,13 +203,13 @@ class Studio:
             NodeNotFoundError: if this owner has no such node.
             InvalidActionError: if the node is in the trash.
         """
-        generator = self.models.get()
+        generator = self.models.get(order.model_id)
         recipe = recipe_of_order(order, generator)
         seeds = seeds_from(order.first_seed, order.num_variations)
         return self.queue(owner_token, node_id, generator, recipe, seeds)
 
     def reroll_turn(self, owner_token: str, turn_id: str, first_seed: int) -> Turn:
-        """Ask for the same again with other seeds; this is a new turn.
+        """Ask for the same again, of the same model if it is installed, with other seeds; this is a new turn.
 
         Raises:
             ModelNotReadyError: if no model is loaded.
@@ -215,7 +218,7 @@ class Studio:
             TurnNotFoundError: if this owner has no such turn.
         """
         turn = self.store.turn(owner_token, turn_id)
-        generator = self.models.get()
+        generator = self.models.made_by(turn.model_id)
         num_variations = min(len(turn.variations), MAX_VARIATIONS)
         check_seeds(num_variations, first_seed)
         recipe = recipe_of_turn(turn).without_hurry()
@@ -235,7 +238,7 @@ class Studio:
         seeds = tuple(variation.seed for variation in turn.variations if variation.state is not WorkState.DONE)
         if not turn.state.is_finished or not seeds:
             raise InvalidRequestError("This turn has nothing left to try again.")
-        generator = self.models.get()
+        generator = self.models.made_by(turn.model_id)
         recipe = recipe_of_turn(turn)
         recipe.check(generator)
         return self.queue(owner_token, turn.node_id, generator, recipe, seeds)

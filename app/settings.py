@@ -19,7 +19,8 @@ class Settings:
         host: address to listen on (`HOST`); 0.0.0.0 lets other machines in.
         port: TCP port 1..65535 (`PORT`).
         data_path: folder of sessions, sounds and the server's secret (`STEMGEN_DATA`).
-        bundle_path: folder of the model (`STEMGEN_BUNDLE`).
+        bundle_paths: folders of the models (`STEMGEN_BUNDLE`, parted by colons, or semicolons on Windows); the first
+            is the one that nobody has to choose.
         max_upload_mb: largest upload, megabytes (`STEMGEN_MAX_UPLOAD_MB`).
         max_context_s: longest context, seconds (`STEMGEN_MAX_CONTEXT_S`).
         allowed_hosts: names by which the server is reached beside this machine's own (`STEMGEN_ALLOWED_HOSTS`, parted
@@ -39,7 +40,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     data_path: Path = REPOSITORY / "data"
-    bundle_path: Path = REPOSITORY / "bundle"
+    bundle_paths: tuple[Path, ...] = (REPOSITORY / "bundle",)
     max_upload_mb: int = 50
     max_context_s: int = 120
     allowed_hosts: tuple[str, ...] = ()
@@ -51,6 +52,11 @@ class Settings:
     blob_url: str = ""
     is_zero_gpu: bool = False
     has_login: bool = False
+
+    @property
+    def bundle_path(self) -> Path:
+        """Folder of the first model."""
+        return self.bundle_paths[0]
 
     @property
     def home(self) -> DataHome:
@@ -73,7 +79,7 @@ class Settings:
             host=given.get("HOST") or default.host,
             port=_whole_number(given, "PORT", default.port, 1, 65535),
             data_path=Path(given.get("STEMGEN_DATA") or default.data_path).expanduser(),
-            bundle_path=Path(given.get("STEMGEN_BUNDLE") or default.bundle_path).expanduser(),
+            bundle_paths=_folders(given.get("STEMGEN_BUNDLE")) or default.bundle_paths,
             max_upload_mb=_whole_number(given, "STEMGEN_MAX_UPLOAD_MB", default.max_upload_mb, 1, 1000),
             max_context_s=_whole_number(given, "STEMGEN_MAX_CONTEXT_S", default.max_context_s, 1, 600),
             allowed_hosts=_names(given.get("STEMGEN_ALLOWED_HOSTS")) + _names(given.get("SPACE_HOST")),
@@ -92,6 +98,10 @@ class Settings:
 
 def _names(text: str | None) -> tuple[str, ...]:
     return tuple(name for part in (text or "").split(",") if (name := part.strip().lower()))
+
+
+def _folders(text: str | None) -> tuple[Path, ...]:
+    return tuple(Path(part.strip()).expanduser() for part in (text or "").split(os.pathsep) if part.strip())
 
 
 def _whole_number(given: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:

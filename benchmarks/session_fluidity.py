@@ -84,7 +84,7 @@ def main() -> None:
         settings = Settings(port=PORT, data_path=folder / "data")
         with open_store(settings.data_path) as store:
             generator = NoiseBurstGenerator(seconds_per_step=0.0)
-            studio = build_studio(settings, store, load_generator=lambda: generator)
+            studio = build_studio(settings, store, load_generators=[lambda: generator])
             served = serve(settings, studio, prevent_thread_lock=True, quiet=True)
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page(viewport={"width": 1400, "height": 900})

@@ -84,7 +84,7 @@ def run_check(parsed: argparse.Namespace) -> None:
     num_broken = sum(finding.severity is Severity.BROKEN for finding in findings)
     if parsed.regenerate:
         with open_for_writing(home) as operator:
-            num_broken = _regenerate_all(operator, _load_generator(), parsed.session)
+            num_broken = _regenerate_all(operator, _load_generators(), parsed.session)
     if num_broken:
         raise UnsoundDataError(f"{num_broken} things are not as they should be")
     print("all is well")
@@ -102,14 +102,14 @@ def run_gc(parsed: argparse.Namespace) -> None:
     print(f"{num_files} unused files removed, {num_bytes / 1e6:.1f} MB")
 
 
-def _load_generator() -> "Generator":
+def _load_generators() -> "list[Generator]":
     from app.settings import Settings
     from stemgen_core.generator import StemGenerator
 
-    return StemGenerator.load(Settings.from_environment().bundle_path)
+    return [StemGenerator.load(path) for path in Settings.from_environment().bundle_paths]
 
 
-def _regenerate_all(operator: "Operator", generator: "Generator", only: str | None) -> int:
+def _regenerate_all(operator: "Operator", generators: "list[Generator]", only: str | None) -> int:
     """Make takes again, print a line for each, and return how many did not come out the same."""
     from app.regeneration import Sameness, regenerate
     from app.row_requests import request_from_row
@@ -117,13 +117,19 @@ def _regenerate_all(operator: "Operator", generator: "Generator", only: str | No
     from stemgen_core.audio import mix_waveforms, read_audio, write_flac
 
     sounds = SoundShelf(operator.blobs, SoundFiles(read_audio, read_kept, write_flac, mix_waveforms))
+    models = {generator.model_id: generator for generator in generators}
     num_other = 0
     for turn, lineage in operator.finished_turns(None if only is None else operator.find(only)):
         for variation in turn.variations:
             if variation.audio is None:
                 continue
             outcome = regenerate(
-                turn, variation, lineage, generator=generator, sounds=sounds, build_request=request_from_row
+                turn,
+                variation,
+                lineage,
+                generator=models.get(turn.model_id, generators[0]),
+                sounds=sounds,
+                build_request=request_from_row,
             )
             num_other += outcome.sameness not in (Sameness.IDENTICAL, Sameness.RESTORED)
             print(f"{outcome.sameness.value:10}  {turn.instrument}, seed {variation.seed}  {outcome.why}".rstrip())

@@ -65,7 +65,7 @@ def main() -> int:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/examples")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
-        settings = Settings(data_path=Path(data), bundle_path=Settings.from_environment().bundle_path)
+        settings = Settings(data_path=Path(data), bundle_paths=Settings.from_environment().bundle_paths)
         with open_store(settings.data_path) as store:
             studio = build_studio(settings, store)
             studio.models.wait(120)

@@ -20,6 +20,7 @@ class Composer:
     """The panel's parts."""
 
     adding_to: gr.HTML
+    model: gr.Radio
     instrument: gr.Radio
     genre: gr.Dropdown
     stem_category: gr.Radio
@@ -41,6 +42,7 @@ class Composer:
             *self.scales,
             self.genre,
             self.stem_category,
+            self.model,
         ]
 
     @property
@@ -48,11 +50,17 @@ class Composer:
         """What depends on the model, in the order of `FeedHandlers.on_model`."""
         return [self.instrument, self.genre, self.stem_category, self.generate]
 
+    @property
+    def asked_of(self) -> list[Component]:
+        """What another model may offer otherwise, in the order of `FeedHandlers.on_other_model`."""
+        return [self.instrument, self.genre, self.stem_category]
+
 
 def build_composer() -> Composer:
     """Build the panel; what the model offers is filled in once it is loaded."""
     with gr.Column(elem_id="composer"):
         adding_to = gr.HTML("", elem_id="adding-to")
+        model = gr.Radio([], label="Model", elem_classes="pills", elem_id="model", visible=False)
         instrument = gr.Radio([], label="Add a stem", elem_classes="pills", elem_id="instrument")
         stem_category = gr.Radio([], label="Kind of part", elem_classes="pills", elem_id="stem-category", visible=False)
         genre = gr.Dropdown([], label="Genre", elem_id="genre", visible=False)
@@ -72,7 +80,7 @@ def build_composer() -> Composer:
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
             scales = _build_scales()
         generate = gr.Button("Generate", variant="primary", elem_id="generate")
-    return Composer(adding_to, instrument, genre, stem_category, count, preset, seed, lock, scales, generate)
+    return Composer(adding_to, model, instrument, genre, stem_category, count, preset, seed, lock, scales, generate)
 
 
 def _build_scales() -> tuple[gr.Slider, gr.Slider, gr.Slider]:
@@ -95,6 +103,7 @@ def wire_composer(handlers: FeedHandlers, composer: Composer, inputs: list[Compo
     """
     asked = wiring.one(composer.generate.click, handlers.on_generate, [*inputs, *composer.order])
     asked.then(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
+    composer.model.input(handlers.on_other_model, [composer.model, composer.instrument], composer.asked_of, **PRIVATE)
     composer.preset.input(handlers.on_preset, composer.preset, list(composer.scales), **PRIVATE)
 
 

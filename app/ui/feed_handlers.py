@@ -9,7 +9,9 @@ from typing import Any
 import gradio as gr
 
 from app.errors import StudioError
+from app.labels import model_label
 from app.machine import machine_words
+from app.model_shelf import Generator
 from app.orders import recipe_of_turn
 from app.revising import extend, nudge, revise_part
 from app.starting import start_from_finished
@@ -39,26 +41,37 @@ class FeedHandlers(Handlers):
     # ---- the composer ------------------------------------------------------------------------------------------
 
     def on_model(self) -> tuple[Any, ...]:
-        """Offer what the model does, once it is loaded.
+        """Offer the models, and what the first one does, once they are loaded.
 
         Returns:
-            Updates of instrument, genre, kind of part and the Generate button, and a note.
+            Updates of model, instrument, genre, kind of part and the Generate button, and a note.
         """
-        instruments = self.studio.instruments(MODEL_WAIT_S)
+        models = self.studio.models.wait_for_all(MODEL_WAIT_S)
         try:
-            generator = self.studio.models.get()
+            first = self.studio.models.get()
         except StudioError as error:
-            return gr.update(choices=[]), gr.skip(), gr.skip(), gr.update(interactive=False), notice(str(error))
-        choices = [(instrument.label, instrument.name) for instrument in instruments]
-        names = [instrument.name for instrument in instruments]
-        first = "bass" if "bass" in names else names[0]  # most contexts lack one
+            return (
+                gr.skip(),
+                gr.update(choices=[]),
+                gr.skip(),
+                gr.skip(),
+                gr.update(interactive=False),
+                notice(str(error)),
+            )
+        choices = [(model_label(model.model_id), model.model_id) for model in models]
         return (
-            gr.update(choices=choices, value=first),
-            _open_choice(generator.genres),
-            _open_choice(generator.stem_categories),
+            gr.update(choices=choices, value=first.model_id, visible=len(choices) > 1),
+            *_offers(first, ""),
             gr.update(interactive=True),
             "",
         )
+
+    def on_other_model(self, model_id: str, instrument: str | None) -> tuple[Any, ...]:
+        """Offer what another model does, and keep the instrument that is chosen if it plays that one, too."""
+        try:
+            return _offers(self.studio.models.get(str(model_id)), instrument or "")
+        except StudioError:  # none of this server's: what is asked of it will be refused in words
+            return gr.skip(), gr.skip(), gr.skip()
 
     async def on_machine(self) -> AsyncIterator[str]:
         """Say how fast this machine is, once that is measured."""
@@ -94,6 +107,7 @@ class FeedHandlers(Handlers):
             settings.instrument_guidance_scale,
             recipe.genre or ANY,
             recipe.stem_category or ANY,
+            self.studio.models.made_by(turn.model_id).model_id,
             True,
         )
 
@@ -161,6 +175,15 @@ class FeedHandlers(Handlers):
 def read_seed(value: object) -> int:
     """Return a seed that the page sent; anything that is none becomes 0."""
     return value if isinstance(value, int) and 0 <= value <= MAX_SEED else 0
+
+
+def _offers(model: Generator, instrument: str) -> tuple[Any, Any, Any]:
+    """Return updates of instrument, genre and kind of part."""
+    choices = [(each.label, each.name) for each in model.instruments]
+    names = [each.name for each in model.instruments]
+    usual = "bass" if "bass" in names else names[0]  # most contexts lack one
+    chosen = instrument if instrument in names else usual
+    return gr.update(choices=choices, value=chosen), _open_choice(model.genres), _open_choice(model.stem_categories)
 
 
 def _open_choice(names: tuple[str, ...]) -> Any:

@@ -5,17 +5,19 @@ ContextView    {node_id, label, summary, url, created_ms, analysis: AnalysisView
 AnalysisView   {tempo_bpm, beats_per_bar, first_downbeat_s, num_bars, key, confidence, is_edited, said}
 TurnView       {turn_id, parent_id, title, on, how, first_seed, hue, state, is_active, is_copy, queue_position, eta_s,
                 error, created_ms, unit, edges_s, variations: [VariationView]}
-VariationView  {variation_id, label, seed, state, progress, url, fit: FitView | None, is_starred, node_id, error, rank,
-                nudge_ms}
+VariationView  {variation_id, label, model, seed, state, progress, url, fit: FitView | None, is_starred, node_id,
+                error, rank, nudge_ms}
 FitView        {verdict, words, advice}
 
 Variations stay in the order of their letters, which the keys 1 to 4 follow; `rank` says which one fits best (0).
+`model` is empty where there is only one.
 """
 
 from collections.abc import Mapping
 from string import ascii_uppercase
 from typing import Any
 
+from app.labels import model_label
 from app.listening import bar_edges_s
 from app.orders import recipe_of_turn
 from app.progress import TurnProgress
@@ -148,6 +150,7 @@ def _turn(turn: Turn, labels: Mapping[str, str], root: Node | None, snapshot: Sn
     unit, edges_s = bar_edges_s(None if root is None else root.analysis, duration_s)
     place = ranks(turn)
     below = labels.get(turn.node_id)
+    model = model_label(turn.model_id) if _has_several_models(snapshot) else ""
     is_root = root is not None and root.id == turn.node_id
     return {
         "turn_id": turn.id,
@@ -167,9 +170,15 @@ def _turn(turn: Turn, labels: Mapping[str, str], root: Node | None, snapshot: Sn
         "unit": unit,
         "edges_s": edges_s,
         "variations": [
-            _variation(variation, place.get(variation.id), progress, lost_audio) for variation in turn.variations
+            {"model": model, **_variation(variation, place.get(variation.id), progress, lost_audio)}
+            for variation in turn.variations
         ],
     }
+
+
+def _has_several_models(snapshot: Snapshot) -> bool:
+    """Whether a stem must say which model made it."""
+    return len({*snapshot.models, *(turn.model_id for turn in snapshot.turns)}) > 1
 
 
 def _is_copy(turn: Turn) -> bool:

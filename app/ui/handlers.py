@@ -324,12 +324,12 @@ def read_order(*composer: Any) -> StemOrder:
 
     Args:
         composer: instrument, count, preset, seed, temperature, context guidance, instrument guidance, genre, kind of
-            part.
+            part, model.
 
     Raises:
         InvalidRequestError: if a number is none.
     """
-    instrument, count, preset, seed, *scales, genre, stem_category = composer
+    instrument, count, preset, seed, *scales, genre, stem_category, model_id = composer
     try:
         temperature, context_guidance_scale, instrument_guidance_scale = (
             None if value is None else float(value) for value in scales
@@ -344,6 +344,7 @@ def read_order(*composer: Any) -> StemOrder:
             instrument_guidance_scale=instrument_guidance_scale,
             genre=_choice_or_none(genre),
             stem_category=_choice_or_none(stem_category),
+            model_id=_choice_or_none(model_id),
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidRequestError("Fill in every field with a number before generating.") from error

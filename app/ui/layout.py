@@ -106,7 +106,7 @@ def build_page(
 
 def _wire_model(page: gr.Blocks, handlers: FeedHandlers, composer: Composer, told: tuple[gr.HTML, gr.HTML]) -> None:
     model_note, machine = told
-    page.load(handlers.on_model, None, [*composer.offered, model_note], **PRIVATE)
+    page.load(handlers.on_model, None, [composer.model, *composer.offered, model_note], **PRIVATE)
     page.load(handlers.on_machine, None, machine, concurrency_limit=None, **PRIVATE)
     page.load(handlers.on_next_seed, [composer.seed, composer.lock], composer.seed, **PRIVATE)
 

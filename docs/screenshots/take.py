@@ -56,7 +56,7 @@ def running_studio(folder: Path) -> Iterator[tuple[str, FailsWhenTold]]:
     settings = Settings(port=port, data_path=folder)
     model = FailsWhenTold(StemGenerator.load(settings.bundle_path))
     with open_store(settings.data_path) as store:
-        studio = build_studio(settings, store, load_generator=lambda: model)  # pyright: ignore[reportArgumentType]
+        studio = build_studio(settings, store, load_generators=[lambda: model])  # pyright: ignore[reportArgumentType]
         page = serve(settings, studio, prevent_thread_lock=True, quiet=True)
         try:
             yield f"http://127.0.0.1:{port}", model

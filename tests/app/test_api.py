@@ -61,7 +61,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = Settings(port=port, data_path=folder / "data")
     generator = NotingGenerator(seconds_per_step=0, num_steps=1)
     with open_store(settings.data_path) as store:
-        studio = build_studio(settings, store, load_generator=lambda: generator)
+        studio = build_studio(settings, store, load_generators=[lambda: generator])
         studio.models.wait(10)
         page = serve(settings, studio, prevent_thread_lock=True, quiet=True)
         try:

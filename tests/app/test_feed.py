@@ -75,7 +75,7 @@ def test_what_the_model_does_not_know_is_refused(studio: Studio, context: Node, 
 def test_genre_and_kind_are_offered_only_where_the_model_has_them(
     studio: Studio, open_studio: OpenStudio, tmp_path: object
 ) -> None:
-    _, genre, category, _, _ = FeedHandlers(studio).on_model()
+    _, _, genre, category, _, _ = FeedHandlers(studio).on_model()
 
     assert [value for _, value in genre["choices"]] == ["any", "funk", "waltz"]
     assert (genre["visible"], category["visible"]) == (True, True)
@@ -83,7 +83,7 @@ def test_genre_and_kind_are_offered_only_where_the_model_has_them(
 
 def test_a_model_without_genres_offers_none(open_studio: OpenStudio) -> None:
     with open_studio(EchoGenerator()) as studio:
-        _, genre, category, _, _ = FeedHandlers(studio).on_model()
+        _, _, genre, category, _, _ = FeedHandlers(studio).on_model()
 
     assert (genre["visible"], category["visible"]) == (False, False)
 
@@ -123,7 +123,7 @@ def test_settings_used_again_are_the_turns_own(studio: Studio, context: Node) ->
 
     values = FeedHandlers(studio).on_reuse(BROWSER, _event(turn_id=turn.id))
 
-    assert values == ("bass", 3, "tight", 5, 0.9, 3.0, 1.0, "waltz", "any", True)
+    assert values == ("bass", 3, "tight", 5, 0.9, 3.0, 1.0, "waltz", "any", "echo", True)
 
 
 @pytest.mark.parametrize(("seed", "kept"), [(41, 41), ("41", 0), (-1, 0), (2**31, 0), (None, 0)])

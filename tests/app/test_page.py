@@ -1,5 +1,6 @@
 """The page and its handlers, without a browser."""
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_another_browser_with_that_session_id_finds_nothing(studio: Studio, cont
 def test_an_expected_error_is_said_on_the_page_and_changes_nothing_else(studio: Studio, context: Node) -> None:
     page = {"session_id": context.session_id, "node_id": context.id}
 
-    values = Handlers(studio).on_generate(page, BROWSER, "kazoo", 2, "fast", 1, 1.0, 1.0, 1.0, "any", "any")
+    values = Handlers(studio).on_generate(page, BROWSER, "kazoo", 2, "fast", 1, 1.0, 1.0, 1.0, "any", "any", None)
 
     assert "Choose an instrument" in values[-1]
     assert all(value == gr.skip() for value in values[:-1])
@@ -88,7 +89,7 @@ def test_an_expected_error_is_said_on_the_page_and_changes_nothing_else(studio: 
 def test_generating_asks_for_stems_on_the_node_the_page_stands_on(studio: Studio, context: Node) -> None:
     page = {"session_id": context.session_id, "node_id": context.id}
 
-    shown = _shown(Handlers(studio).on_generate(page, BROWSER, "bass", 3, "fast", 5.0, 0.9, 1.0, 1.0, None, None))
+    shown = _shown(Handlers(studio).on_generate(page, BROWSER, "bass", 3, "fast", 5.0, 0.9, 1.0, 1.0, None, None, None))
 
     turn = shown.feed["turns"][0]
     assert (turn["title"], turn["parent_id"], len(turn["variations"])) == ("Bass", context.id, 3)
@@ -115,11 +116,11 @@ def test_ids_from_the_page_are_taken_for_what_they_are(studio: Studio, context: 
 @pytest.mark.parametrize(
     "composer",
     [
-        ("bass", None, "fast", 1, 1.0, 1.0, 1.0, "any", "any"),
-        ("bass", 2, "fast", None, 1.0, 1.0, 1.0, "any", "any"),
-        ("bass", 2, "fast", "seven", 1.0, 1.0, 1.0, "any", "any"),
-        ("bass", 2, "fast", 1, "hot", 1.0, 1.0, "any", "any"),
-        ("bass", 2, "fast", float("inf"), 1.0, 1.0, 1.0, "any", "any"),
+        ("bass", None, "fast", 1, 1.0, 1.0, 1.0, "any", "any", None),
+        ("bass", 2, "fast", None, 1.0, 1.0, 1.0, "any", "any", None),
+        ("bass", 2, "fast", "seven", 1.0, 1.0, 1.0, "any", "any", None),
+        ("bass", 2, "fast", 1, "hot", 1.0, 1.0, "any", "any", None),
+        ("bass", 2, "fast", float("inf"), 1.0, 1.0, 1.0, "any", "any", None),
     ],
 )
 def test_a_composer_without_numbers_is_refused(composer: tuple) -> None:
@@ -152,6 +153,14 @@ def test_settings_come_from_the_environment_and_empty_ones_keep_the_default() ->
     assert (settings.port, settings.host, settings.data_path) == (8000, "127.0.0.1", Path("/srv/stemgen"))
 
 
+def test_several_models_are_named_one_after_the_other() -> None:
+    given = {"STEMGEN_BUNDLE": f"/one{os.pathsep} /two {os.pathsep}"}
+
+    assert Settings.from_environment(given).bundle_paths == (Path("/one"), Path("/two"))
+    assert Settings.from_environment(given).bundle_path == Path("/one")
+    assert Settings.from_environment({"STEMGEN_BUNDLE": ""}).bundle_paths == Settings().bundle_paths
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "7.5", "²"])
 def test_a_port_that_is_none_is_refused_by_name(port: str) -> None:
     with pytest.raises(SettingsError, match="PORT must be a whole number from 1 to 65535"):
@@ -164,7 +173,7 @@ def test_without_a_model_the_page_says_why_nothing_can_be_generated(studio: Stud
 
     without = replace(studio, models=ModelShelf(load))
 
-    instruments, _, _, generate, words = Handlers(without).on_model()
+    _, instruments, _, _, generate, words = Handlers(without).on_model()
 
     assert (instruments["choices"], generate["interactive"]) == ([], False)
     assert "There is no model to generate with." in words
@@ -172,7 +181,25 @@ def test_without_a_model_the_page_says_why_nothing_can_be_generated(studio: Stud
 
 
 def test_the_instruments_offered_are_those_the_model_plays(studio: Studio) -> None:
-    instruments, _, _, generate, words = Handlers(studio).on_model()
+    _, instruments, _, _, generate, words = Handlers(studio).on_model()
 
     assert [name for _, name in instruments["choices"]] == [instrument.name for instrument in PLAYED]
     assert (instruments["value"], generate["interactive"], words) == ("bass", True, "")
+
+
+def test_another_model_offers_what_it_plays_and_keeps_the_instrument_that_both_play(studio: Studio) -> None:
+    other = EchoGenerator("audio-2", instruments=tuple(each for each in PLAYED if each.name != "bass"))
+    models = ModelShelf(lambda: EchoGenerator("score-1"), load_more=[lambda: other])
+    handlers = Handlers(replace(studio, models=models))
+
+    model, instruments, *_ = handlers.on_model()
+    assert (model["visible"], model["value"], instruments["value"]) == (True, "score-1", "bass")
+    assert [words for words, _ in model["choices"]] == ["Notes 1", "Sound 2"]
+
+    assert handlers.on_other_model("audio-2", "piano")[0]["value"] == "piano"
+    assert handlers.on_other_model("audio-2", "bass")[0]["value"] == other.instruments[0].name
+    assert [update.get("choices") for update in handlers.on_other_model("nonsense", "bass")] == [None] * 3
+
+
+def test_the_choice_of_a_model_is_not_shown_where_there_is_one(studio: Studio) -> None:
+    assert Handlers(studio).on_model()[0]["visible"] is False

@@ -154,7 +154,7 @@ def test_command_makes_all_takes_again_and_mends_what_is_lost(
         monkeypatch.setattr("stemgen_core.audio.write_flac", studio.sounds.files.write)
         _file(Take(studio, turn)).unlink()
     command = ["sessions", "--data", str(tmp_path / "data"), "check"]
-    monkeypatch.setattr(upkeep, "_load_generator", SeedLevelGenerator)
+    monkeypatch.setattr(upkeep, "_load_generators", lambda: [EchoGenerator(), SeedLevelGenerator()])
 
     assert main(command) == 1
     said = capsys.readouterr()

@@ -1,5 +1,6 @@
 """What the studio promises, with a real store and worker and fake models."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,51 @@ def test_a_missing_model_is_said_in_words_and_why_only_to_the_log(caplog: pytest
         shelf.get()
     assert "/here" not in str(told.value)
     assert "There is no model at /here." in caplog.text
+
+
+def _shelf_of(*models: EchoGenerator) -> ModelShelf:
+    shelf = ModelShelf(lambda: models[0], load_more=[lambda each=each: each for each in models[1:]])
+    shelf.wait_for_all(5)
+    return shelf
+
+
+def test_an_order_names_its_model_and_a_reroll_asks_that_one_again(studio: Studio, context: Node) -> None:
+    first, second = EchoGenerator("score-1"), EchoGenerator("audio-2")
+    studio = replace(studio, models=_shelf_of(first, second))
+
+    usual = finished(studio, studio.request_stem(OWNER, context.id, BASS).id)
+    turn = finished(studio, studio.request_stem(OWNER, context.id, replace(BASS, model_id="audio-2")).id)
+    again = finished(studio, studio.reroll_turn(OWNER, turn.id, 99).id)
+
+    assert [one.model_id for one in (usual, turn, again)] == ["score-1", "audio-2", "audio-2"]
+    assert (len(first.requests), len(second.requests)) == (2, 4)
+
+
+def test_what_a_model_made_that_is_gone_is_rolled_again_by_the_first_and_asking_for_it_is_refused(
+    studio: Studio, context: Node
+) -> None:
+    both = replace(studio, models=_shelf_of(EchoGenerator("score-1"), EchoGenerator("audio-2")))
+    turn = finished(both, both.request_stem(OWNER, context.id, replace(BASS, model_id="audio-2")).id)
+    one = replace(studio, models=_shelf_of(EchoGenerator("score-1")))
+
+    assert one.reroll_turn(OWNER, turn.id, 99).model_id == "score-1"
+    with pytest.raises(ModelNotReadyError, match="not installed here"):
+        one.request_stem(OWNER, context.id, replace(BASS, model_id="audio-2"))
+
+
+def test_a_further_model_that_cannot_be_loaded_or_is_there_already_is_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def load() -> EchoGenerator:
+        raise CheckpointError("There is no model at /there.")
+
+    told: list[str] = []
+    good = EchoGenerator("score-1")
+    shelf = ModelShelf(lambda: good, lambda model: told.append(model.model_id), load_more=[load, lambda: good])
+
+    assert [model.model_id for model in shelf.wait_for_all(5)] == ["score-1"]
+    assert told == ["score-1"]
+    assert "There is no model at /there." in caplog.text
 
 
 # ---- the worker ----------------------------------------------------------------------------------------------------

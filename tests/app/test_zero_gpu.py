@@ -73,7 +73,7 @@ def generator() -> NoiseBurstGenerator:
 def studio(lender: Lender, generator: NoiseBurstGenerator, tmp_path: Path) -> Iterator[Studio]:
     settings = Settings(data_path=tmp_path / "data", is_zero_gpu=True)
     with open_store(settings.data_path) as store:
-        studio = build_studio(settings, store, load_generator=lambda: generator)
+        studio = build_studio(settings, store, load_generators=[lambda: generator])
         studio.models.wait(30)
         try:
             yield studio

@@ -39,7 +39,7 @@ def run_server(folder: Path, port: int, *, seconds_per_step: float = 0.0, max_up
     generator = NoiseBurstGenerator(seconds_per_step=seconds_per_step, num_steps=2)
     clip = write_clip(folder / "loop.wav", seconds=1.0, sample_rate_hz=8_000)
     with open_store(settings.data_path) as store:
-        studio = build_studio(settings, store, load_generator=lambda: generator)
+        studio = build_studio(settings, store, load_generators=[lambda: generator])
         studio = replace(studio, examples={"loop": Example("loop", "Noise loop", "120 BPM", clip)})
         page = serve(settings, studio, prevent_thread_lock=True, quiet=True)
         try:

@@ -197,6 +197,7 @@
       ),
       waveform(engine, variation.url, { "aria-hidden": "true", onclick: audition }),
       el("p", { class: "fit-words quiet" }, variation.fit ? variation.fit.words : ""),
+      variation.model ? el("p", { class: "made-by quiet" }, variation.model) : null,
       variation.fit?.advice ? el("p", { class: "advice" }, variation.fit.advice) : null,
       bars,
     );

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +20,7 @@ from app.services import Studio
 from app.settings import Settings
 from sessions.store import open_store
 from tests.app.fakes import NoiseBurstGenerator, write_clip
+from tests.generators import FakeGenerator
 
 CHROMIUM_ARGUMENTS = [
     "--headless",
@@ -70,12 +71,16 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Serve:
     port = _free_port()
 
     @contextmanager
-    def _serve(max_upload_mb: int = 50, **generator_options: Any) -> Iterator[Server]:
+    def _serve(
+        max_upload_mb: int = 50, *, more_models: Sequence[FakeGenerator] = (), **generator_options: Any
+    ) -> Iterator[Server]:
         settings = Settings(port=port, data_path=folder / "data", max_upload_mb=max_upload_mb)
         generator = NoiseBurstGenerator(**generator_options)
         clip = write_clip(folder / "loop.wav", seconds=LOOP_S)
         with open_store(settings.data_path) as store:
-            studio = build_studio(settings, store, load_generator=lambda: generator)
+            studio = build_studio(
+                settings, store, load_generators=[lambda each=each: each for each in (generator, *more_models)]
+            )
             studio = replace(studio, examples={"loop": Example("loop", "Noise loop", "120 BPM", clip)})
             room = LiveRoom(studio)
             page = serve(settings, studio, room=room, prevent_thread_lock=True, quiet=True)

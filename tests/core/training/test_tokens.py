@@ -138,7 +138,7 @@ def test_a_corpus_of_another_rate_is_refused(corpus: Corpus, codec: EncodecCodec
 def test_recordings_are_not_rendered_again(corpus: Corpus, codec: EncodecCodec, tmp_path: Path) -> None:
     recorded = replace(corpus, manifest={**corpus.manifest, "sources": [{"kind": "composer"}, {"kind": "stems"}]})
 
-    with pytest.raises(InvalidRequestError, match="holds recordings.*--renders 1"):
+    with pytest.raises(InvalidRequestError, match=r"holds recordings.*--renders 1"):
         tokenise_corpus(iter(corpus.pieces()), recorded, codec, tmp_path / "five", SETTINGS)
     once = tokenise_corpus(iter(corpus.pieces()), recorded, codec, tmp_path / "one", TokenSettings(1, 2))
 
