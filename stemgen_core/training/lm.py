@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -233,13 +234,8 @@ class LmTrainer:
             base: of the bundle that was fine-tuned; what it offers is offered still.
         """
         self.family.write_codec(folder)
-        names = [stem.instrument for entry in self.training_pieces for stem in entry.piece.stems]
-        offered = tuple(
-            instrument.name
-            for instrument in INSTRUMENTS
-            if names.count(instrument.name) >= MIN_STEMS_PER_INSTRUMENT
-            or (base is not None and instrument.name in base.instruments)
-        )
+        enough = _enough_of([stem.instrument for entry in self.training_pieces for stem in entry.piece.stems])
+        offered = {*enough, *(() if base is None else base.instruments)}
         training = {
             "steps": self.step,
             "seconds": round(self.seconds_spent),
@@ -250,7 +246,7 @@ class LmTrainer:
             self.family.name,
             self.model_config,
             self.config.window_frames,
-            offered,
+            tuple(instrument.name for instrument in INSTRUMENTS if instrument.name in offered),
             genres=tuple(GENRES) if base is None else base.genres,
             training=training | facts,
         )
@@ -321,3 +317,14 @@ class LmTrainer:
             self.decay_start = state.facts["decay_start"]
         self.seconds_spent = state.facts["seconds_spent"]
         self.folder.forget_log_after(self.step)
+
+
+def _enough_of(names: list[str]) -> set[str]:
+    """Return the instruments that a corpus has enough of; all that it has where there is enough of none.
+
+    Args:
+        names: of the instruments of all stems.
+    """
+    counts = Counter(names)
+    enough = {name for name, count in counts.items() if count >= MIN_STEMS_PER_INSTRUMENT}
+    return enough or set(counts)

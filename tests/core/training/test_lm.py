@@ -18,7 +18,7 @@ from stemgen_core.training import lm
 from stemgen_core.training.conditions import INSTRUMENT_FIELD
 from stemgen_core.training.examples import ExampleBatch
 from stemgen_core.training.families import ScoreFamily
-from stemgen_core.training.lm import LmTrainer, LmTrainingConfig, learning_rate_at
+from stemgen_core.training.lm import MIN_STEMS_PER_INSTRUMENT, LmTrainer, LmTrainingConfig, _enough_of, learning_rate_at
 from tests.core.toy_corpus import write_toy_corpus
 
 TINY = LmTrainingConfig(
@@ -305,3 +305,8 @@ def test_it_learns_to_listen(tmp_path: Path) -> None:
     after = run.evaluate()
     assert after["held_out_loss"] < 0.5 * before["held_out_loss"]
     assert after["held_out_loss"] < after["held_out_loss_other_context"] - 0.2
+
+
+def test_a_bundle_offers_what_the_corpus_has_enough_of_or_all_of_a_small_one() -> None:
+    assert _enough_of(["bass"] * MIN_STEMS_PER_INSTRUMENT + ["drums"] * (MIN_STEMS_PER_INSTRUMENT - 1)) == {"bass"}
+    assert _enough_of(["bass", "drums"]) == {"bass", "drums"}
