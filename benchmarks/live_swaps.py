@@ -28,7 +28,7 @@ def main() -> None:
     parsed = parser.parse_args()
     torch.set_num_threads(parsed.threads)
     with tempfile.TemporaryDirectory() as data:
-        settings = Settings(data_path=Path(data), bundle_path=Settings.from_environment().bundle_path)
+        settings = Settings(data_path=Path(data), bundle_paths=Settings.from_environment().bundle_paths)
         with open_store(settings.data_path) as store:
             studio = build_studio(settings, store)
             studio.models.wait(120)
