@@ -98,7 +98,7 @@ class StemGenerator:
 
     def __init__(self, bundle: Bundle, target_codec: TargetCodec, context_codec: ContextCodec) -> None:
         self._bundle = bundle
-        self._target_codec = target_codec
+        self.target_codec = target_codec
         self._context_codec = context_codec
         self.model_id = bundle.manifest.model_id
         self.instruments: tuple[Instrument, ...] = tuple(map(find_instrument, bundle.manifest.instruments))
@@ -181,7 +181,7 @@ class StemGenerator:
         check_context(context)
         if request.revision is not None:
             request.revision.check(context)
-        spec, window_frames = self._target_codec.spec, self._bundle.manifest.window_frames
+        spec, window_frames = self.target_codec.spec, self._bundle.manifest.window_frames
         stretch = Stretch.plan(context, window_frames, spec.frame_rate_hz, is_loop=request.is_loop)
         progress = DecodingProgress(0, report_progress, should_stop, must_hurry, request.settings.max_steps)
         heard = self._hear(stretch.audio)
@@ -215,7 +215,7 @@ class StemGenerator:
         instrument = self._check_request(GenerationRequest(instrument_name, seed=0))
         check_context(context)
         heard = self._hear(context)
-        codes = self._target_codec.encode_stem(stem, instrument, heard.shape[-1])[None]
+        codes = self.target_codec.encode_stem(stem, instrument, heard.shape[-1])[None]
         return self._listening_score(heard, codes, {"instrument": torch.tensor([instrument.index])}, instrument)
 
     def _check_request(self, request: GenerationRequest) -> Instrument:
@@ -259,7 +259,7 @@ class StemGenerator:
 
     def _hear(self, context: Waveform) -> torch.Tensor:
         """Return what the model reads of the context, [1, F or K, T]."""
-        spec = self._target_codec.spec
+        spec = self.target_codec.spec
         heard = resample(to_mono(context), spec.sample_rate_hz)
         num_frames = -(-heard.num_audio_samples // spec.hop_length)
         return self._context_codec.encode(heard, num_frames)[None]
@@ -268,15 +268,15 @@ class StemGenerator:
         self, stretch: Stretch, num_frames: int, instrument: Instrument, request: GenerationRequest
     ) -> torch.Tensor:
         """Return int64 [1, K, T]: the mask token where to generate, elsewhere what is kept."""
-        spec = self._target_codec.spec
-        levels = [rule.level for rule in self._target_codec.rules(instrument)]
+        spec = self.target_codec.spec
+        levels = [rule.level for rule in self.target_codec.rules(instrument)]
         revision = request.revision
         if revision is None:
             codes = torch.zeros(1, spec.num_codebooks, num_frames, dtype=torch.int64)
             codes[:, levels] = spec.mask_token_id
             return codes
         stem = stretch.repeat(DecodedStem(revision.stem, revision.notes))
-        codes = self._target_codec.encode_stem(stem, instrument, num_frames)[None]
+        codes = self.target_codec.encode_stem(stem, instrument, num_frames)[None]
         is_hidden = revision.hidden_frames(spec, num_frames, stretch.starts_s)
         for level in levels:
             codes[:, level, is_hidden] = spec.mask_token_id
@@ -291,7 +291,7 @@ class StemGenerator:
         progress: DecodingProgress,
     ) -> tuple[torch.Tensor, tuple[int, ...]]:
         """Make the codes, again if the stem never plays; part of one may rest, and a loop has no time for that."""
-        rules = self._target_codec.rules(find_instrument(request.instrument))
+        rules = self.target_codec.rules(find_instrument(request.instrument))
         num_drafts = MAX_DRAFTS if request.revision is None and not request.is_loop else 1
         codes, chosen = self._generate_codes(heard, known.clone(), conditions, request, progress, 0)
         for draft in range(1, num_drafts):
@@ -315,8 +315,8 @@ class StemGenerator:
         Returns:
             int64 [1, K, T], and which candidate was kept of each window.
         """
-        rules = self._target_codec.rules(find_instrument(request.instrument))
-        hidden = (codes == self._target_codec.spec.mask_token_id).any(1)[0]  # [T]
+        rules = self.target_codec.rules(find_instrument(request.instrument))
+        hidden = (codes == self.target_codec.spec.mask_token_id).any(1)[0]  # [T]
         windows = [
             (start, end)
             for start, end in plan_windows(codes.shape[2], self._bundle.manifest.window_frames)
@@ -347,7 +347,7 @@ class StemGenerator:
         revision = request.revision
         seed = request.seed if revision is None else revision.sound_seed
         if stretch.is_loop:
-            decoded = self._target_codec.decode_loop(
+            decoded = self.target_codec.decode_loop(
                 codes[0],
                 instrument=instrument,
                 seed=seed,
@@ -359,7 +359,7 @@ class StemGenerator:
             if revision is None or decoded.notes is not None:  # joined notes were played as one
                 return decoded
             return DecodedStem(revision.join_audio(decoded.waveform, is_loop=True), None)
-        decoded = self._target_codec.decode(
+        decoded = self.target_codec.decode(
             codes[0], instrument=instrument, seed=seed, context=stretch.audio, genre=request.genre
         )
         decoded = stretch.cut(decoded)
@@ -375,7 +375,7 @@ class StemGenerator:
         conditions: Mapping[str, torch.Tensor],
         instrument: Instrument,
     ) -> float:
-        rules = self._target_codec.rules(instrument)
+        rules = self.target_codec.rules(instrument)
         window = self._bundle.manifest.window_frames
         return listening_score(self._bundle.model, heard, codes, conditions, rules=rules, window_frames=window)
 

@@ -42,6 +42,9 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         metavar="PATH",
         help="weights for one more Frechet distance: VGGish (.safetensors) or a folder of CLAP",
     )
+    parser.add_argument(
+        "--beside", type=Path, metavar="BUNDLE", help="another model, for one more line in the tables of settings"
+    )
     add_sampling(parser)
     add_model(parser)
     parser.set_defaults(run=run)
@@ -70,6 +73,7 @@ def run(parsed: argparse.Namespace) -> None:
         window_s=parsed.seconds,
         seed=parsed.seed,
         embedding=parsed.embedding,
+        beside=parsed.beside,
     )
     names = _ALL.split(",") if parsed.experiments is None else parsed.experiments.split(",")
     if parsed.experiments is None and parsed.contexts is None:

@@ -26,23 +26,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     train = commands.add_parser("train", help="train a codec or a language model").add_subparsers(
         required=True, metavar="WHAT"
     )
-    codec = train.add_parser("codec", help="the audio family's codec")
-    codec.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it")
-    _add_run(codec)
-    codec.add_argument(
-        "--config", default="small", metavar="NAME", help="bands for a CPU; tiny, small or encodec_32khz (%(default)s)"
-    )
-    codec.add_argument("--start-from", type=Path, metavar="CODEC", help="begin with the weights of a codec")
-    codec.add_argument(
-        "--adversary-from",
-        type=float,
-        default=1.0,
-        metavar="SHARE",
-        help="of the steps, EnCodec; 1: never (%(default)s)",
-    )
-    codec.add_argument("--frozen-tokens", action="store_true", help="train the decoder alone: codes stay valid")
-    codec.set_defaults(run=run_codec)
-
+    _add_codec(train)
     lm = train.add_parser("lm", help="the language model of either family")
     lm.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it; none with --data")
     _add_run(lm, nargs="?")
@@ -82,6 +66,27 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     curves.add_argument("log", type=Path, metavar="RUN", help="run folder, or a log.jsonl")
     curves.add_argument("out", type=Path, metavar="OUT", help="HTML file")
     curves.set_defaults(run=run_curves)
+
+
+def _add_codec(train: "argparse._SubParsersAction[Any]") -> None:
+    codec = train.add_parser("codec", help="the audio family's codec")
+    codec.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it")
+    _add_run(codec)
+    codec.add_argument(
+        "--config", default="small", metavar="NAME", help="bands for a CPU; tiny, small or encodec_32khz (%(default)s)"
+    )
+    codec.add_argument(
+        "--from", dest="start_from", type=Path, metavar="CODEC", help="begin with the weights of a codec"
+    )
+    codec.add_argument(
+        "--adversary-from",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="of the steps, EnCodec; 1: never (%(default)s)",
+    )
+    codec.add_argument("--frozen-tokens", action="store_true", help="train the decoder alone: codes stay valid")
+    codec.set_defaults(run=run_codec)
 
 
 def run_codec(parsed: argparse.Namespace) -> None:

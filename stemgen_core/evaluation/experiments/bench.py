@@ -83,6 +83,7 @@ class BenchPlan:
         window_s: length of windows, seconds.
         seed: of windows and variations.
         embedding: weights of a published network for one more Frechet distance; None without.
+        beside: folder of another model, for one more line in the tables of settings; None without.
     """
 
     bundle: Path
@@ -94,6 +95,7 @@ class BenchPlan:
     window_s: float
     seed: int
     embedding: Path | None = None
+    beside: Path | None = None
 
 
 @dataclass(frozen=True)

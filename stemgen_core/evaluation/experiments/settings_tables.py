@@ -1,12 +1,15 @@
 """The paper's tables 1 and 2, computed for our model: guidance, causal bias, and the number of steps."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from stemgen_core.audio import mix_waveforms, to_mono
+from stemgen_core.codec.protocol import DecodedStem
 from stemgen_core.evaluation import descriptors, obedience
 from stemgen_core.evaluation.controls import Interval, mean_interval
 from stemgen_core.evaluation.experiments.bench import Bench, Report
@@ -17,7 +20,8 @@ from stemgen_core.evaluation.items import EvaluationItem
 from stemgen_core.evaluation.report import score_pair
 from stemgen_core.evaluation.tables import Cell, Table
 from stemgen_core.evaluation.timbre import segment_features
-from stemgen_core.generator import GenerationRequest
+from stemgen_core.generator import GenerationRequest, StemGenerator
+from stemgen_core.instruments import find_instrument
 from stemgen_core.sampling.settings import SamplingSettings
 
 SCORES = ("beat_f1", "onset_agreement", "chroma_contrast", "chord_tone_share")
@@ -76,25 +80,46 @@ def run(bench: Bench, report: Report) -> list[Table]:
     tables = variants(plan.settings)
     distinct = list(dict.fromkeys(settings for lines in tables.values() for settings in lines.values()))
     measured: dict[SamplingSettings, _Line] = {}
+    judge = partial(_judge_made, bench, windows, heard, populations)
     for number, settings in enumerate(distinct):
-        measured[settings] = _measure(bench, windows, heard, populations, settings)
+        measured[settings] = judge(partial(_generate, bench.generator, settings))
         report(number + 1, len(distinct))
-    true = _judge(windows, heard, windows, populations)
-    random = _judge(windows, heard, [*windows[1:], windows[0]], populations)
-    return [_table(name, lines, measured, (random, true), count) for name, lines in tables.items()]
+    controls = {
+        "random pairs": _judge(windows, heard, [*windows[1:], windows[0]], populations),
+        "codes of the true stem": judge(partial(_write_and_read, bench.generator)),
+        "true pairs": _judge(windows, heard, windows, populations),
+    }
+    if plan.beside is not None:
+        other = StemGenerator.load(plan.beside)
+        line = judge(partial(_generate, other, plan.settings))
+        controls = {"random pairs": controls.pop("random pairs"), other.model_id: line, **controls}
+    return [_table(name, lines, measured, controls, count) for name, lines in tables.items()]
 
 
-def _measure(
+def _generate(generator: StemGenerator, settings: SamplingSettings, item: EvaluationItem) -> DecodedStem:
+    result = generator.generate(item.context, GenerationRequest(item.instrument, item.seed, settings))
+    return DecodedStem(result.stem, result.notes)
+
+
+def _write_and_read(generator: StemGenerator, item: EvaluationItem) -> DecodedStem:
+    """Return the true stem written as codes and read back: more than its tokens hold no model can give."""
+    codec, instrument = generator.target_codec, find_instrument(item.instrument)
+    num_frames = math.ceil(item.context.duration_s * codec.spec.frame_rate_hz)
+    codes = codec.encode_stem(DecodedStem(item.true_stem, item.true_notes), instrument, num_frames)
+    return codec.decode(codes, instrument=instrument, seed=item.seed, context=item.context)
+
+
+def _judge_made(
     bench: Bench,
     windows: Sequence[EvaluationItem],
     heard: Sequence[Heard],
     populations: Populations,
-    settings: SamplingSettings,
+    make: Callable[[EvaluationItem], DecodedStem],
 ) -> _Line:
     made, started = [], time.monotonic()
     for item in windows:
-        result = bench.generator.generate(item.context, GenerationRequest(item.instrument, item.seed, settings))
-        made.append(replace(item, true_stem=to_mono(result.stem), true_notes=result.notes))
+        stem = make(item)
+        made.append(replace(item, true_stem=to_mono(stem.waveform), true_notes=stem.notes))
     seconds = (time.monotonic() - started) / len(windows)
     line = _judge(windows, heard, made, populations)
     stems = [item.true_stem for item in made]
@@ -126,19 +151,20 @@ def _table(
     name: str,
     lines: dict[str, SamplingSettings],
     measured: dict[SamplingSettings, _Line],
-    controls: tuple[_Line, _Line],
+    controls: dict[str, _Line],
     count: int,
 ) -> Table:
     titles = {"guidance": "Guidance", "causal_bias": "Causal bias", "steps": "Decoding steps per level"}
-    rows = [_row("random pairs", controls[0])]
+    floor, *others = controls.items()
+    rows = [_row(*floor)]
     rows += [_row(label, measured[settings]) for label, settings in lines.items()]
-    rows.append(_row("true pairs", controls[1]))
+    rows += [_row(label, line) for label, line in others]
     return Table(
         name,
         titles[name],
         f"The same {count} windows and seeds on every line; all else as in the preset. Frechet: stems, classifier's"
-        " layer; mirdd: mixes (both lower is nearer, comparable within this table). Few windows: differences within the"
-        " intervals are chance.",
+        " layer; mirdd: mixes (both lower is nearer, comparable within this table). Codes of the true stem: written as"
+        " this model's codes and read back. Few windows: differences within the intervals are chance.",
         (titles[name].lower(), "Frechet", "mirdd", *SCORES, "instrument obeyed", "s per stem"),
         tuple(rows),
     )
