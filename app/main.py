@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Gradio keeps a copy of the page's parts for every tab, and for every call of a program: some 0.1 MB each, until there
+# are this many. A tab that is forgotten loses nothing: where it stands is known elsewhere (`AnswerOrder`).
+TABS_REMEMBERED = 500
+
 SECRET_NAME = "browser.secret"
 ACCOUNTS_SECRET_NAME = "accounts.secret"
 SECRET_NAMES = (SECRET_NAME, ACCOUNTS_SECRET_NAME)
@@ -113,6 +117,7 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
     # Gradio takes seconds to import and reads these at import.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # kept in memory for a dashboard that is closed
     from app.api import Api
     from app.exporting.desk import ExportDesk
     from app.exporting.tickets import DownloadTickets
@@ -147,6 +152,7 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
         ssr_mode=False,
         run_history=False,
         enable_monitoring=False,
+        state_session_capacity=TABS_REMEMBERED,
         share=False,
         allowed_paths=[],
         blocked_paths=[str(settings.data_path.resolve())],

@@ -55,6 +55,7 @@ class FakeGenerator:
     contexts: list[Waveform] = field(default_factory=list)
     requests: list[GenerationRequest] = field(default_factory=list)
     finished: list[GenerationRequest] = field(default_factory=list)
+    num_remembered: int | None = None  # of the latest questions, 1 or more; None remembers all
 
     def move_to(self, device: str) -> None:
         self.device = device
@@ -73,6 +74,9 @@ class FakeGenerator:
         self.requests.append(request)
         result = self.play(context, request, Caller(report_progress, should_stop))
         self.finished.append(request)
+        if self.num_remembered is not None:
+            for remembered in (self.contexts, self.requests, self.finished):
+                del remembered[: -self.num_remembered]
         return result
 
     def play(self, context: Waveform, request: GenerationRequest, caller: Caller) -> GenerationResult:

@@ -6,6 +6,7 @@ import gradio as gr
 from gradio.components import Component
 
 from app.orders import MAX_VARIATIONS
+from app.ui.components.choices import offered
 from app.ui.feed_handlers import FeedHandlers
 from app.ui.wiring import PRIVATE, PageWiring
 from stemgen_core.sampling.settings import MAX_GUIDANCE_SCALE, MAX_TEMPERATURE, PRESETS
@@ -60,10 +61,12 @@ def build_composer() -> Composer:
     """Build the panel; what the model offers is filled in once it is loaded."""
     with gr.Column(elem_id="composer"):
         adding_to = gr.HTML("", elem_id="adding-to")
-        model = gr.Radio([], label="Model", elem_classes="pills", elem_id="model", visible=False)
-        instrument = gr.Radio([], label="Add a stem", elem_classes="pills", elem_id="instrument")
-        stem_category = gr.Radio([], label="Kind of part", elem_classes="pills", elem_id="stem-category", visible=False)
-        genre = gr.Dropdown([], label="Genre", elem_id="genre", visible=False)
+        model = offered(gr.Radio([], label="Model", elem_classes="pills", elem_id="model", visible=False))
+        instrument = offered(gr.Radio([], label="Add a stem", elem_classes="pills", elem_id="instrument"))
+        stem_category = offered(
+            gr.Radio([], label="Kind of part", elem_classes="pills", elem_id="stem-category", visible=False)
+        )
+        genre = offered(gr.Dropdown([], label="Genre", elem_id="genre", visible=False))
         count = gr.Radio(
             list(range(1, MAX_VARIATIONS + 1)), value=2, label="Variations", elem_classes="pills", elem_id="count"
         )

@@ -9,16 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.torture.alone import lone_server
-from tests.torture.visitor import Visitor
-
-ORDER = ["bass", 1, "balanced", 7, 1.0, 1.0, 1.0]
-
-
-def _generate(visitor: Visitor) -> list[object]:
-    """Return the inputs of the Generate button; what the composer has more of keeps its default."""
-    num_inputs = len(visitor.listeners["on_generate"][0]["inputs"])
-    data: list[object] = [None, visitor.browser, *ORDER]
-    return (data + [None] * num_inputs)[:num_inputs]
+from tests.torture.visitor import Visitor, generate_inputs
 
 
 @pytest.mark.torture
@@ -33,20 +24,20 @@ def test_a_flood_is_turned_away_in_words_and_leaves_nothing_behind(
     ):
         for visitor in (flooder, light):
             visitor.open_page()
-            assert visitor.call(visitor.listeners["partial"][0]["id"], [visitor.browser]).is_success
+            assert visitor.call(visitor.example, [visitor.browser]).is_success
         generate = flooder.listeners["on_generate"][0]["id"]
         before = server.usage()
 
         with ThreadPoolExecutor(16) as pool:
             answers = list(
-                pool.map(lambda _: flooder.join(generate, _generate(flooder)), range(num_submits)),
+                pool.map(lambda _: flooder.join(generate, generate_inputs(flooder)), range(num_submits)),
             )
         flooded = server.usage()
         began_s = time.monotonic()
-        served = light.call(generate, _generate(light))
+        served = light.call(generate, generate_inputs(light))
         while not served.is_success and time.monotonic() - began_s < 10:  # told 429: comes back
             time.sleep(0.5)
-            served = light.call(generate, _generate(light))
+            served = light.call(generate, generate_inputs(light))
         recovery_s = time.monotonic() - began_s
 
         grown = flooded.resident_bytes - before.resident_bytes

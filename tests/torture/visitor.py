@@ -11,6 +11,7 @@ import httpx
 from app.ui.routes import KEY_HEADER
 
 Json = dict[str, Any]
+ORDER = ["bass", 1, "balanced", 7, 1.0, 1.0, 1.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,14 @@ class Answer:
 
 @dataclass(slots=True)
 class Visitor:
-    """One browser: its token, its tab, and the page's listeners by the name of their handler."""
+    """One browser: its token, its tab, the page's listeners by the name of their handler, and the first example's."""
 
     url: str
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     session_hash: str = field(default_factory=lambda: secrets.token_hex(8))
     http: httpx.Client = field(init=False)
     listeners: Mapping[str, list[Json]] = field(init=False)
+    example: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.http = httpx.Client(base_url=self.url, timeout=120)
@@ -38,6 +40,9 @@ class Visitor:
         self.listeners = {}
         for dependency in config["dependencies"]:
             self.listeners.setdefault(dependency["api_name"], []).append(dependency)  # type: ignore[attr-defined]
+        is_example = {part["id"] for part in config["components"] if "example-button" in str(part["props"])}
+        clicked = [one["id"] for one in config["dependencies"] for at, _ in one["targets"] if at in is_example]
+        self.example = clicked[0]
 
     @property
     def browser(self) -> Json:
@@ -83,3 +88,10 @@ class Visitor:
     def media(self, path: str, token: str | None = None) -> httpx.Response:
         """Ask for a sound."""
         return self.http.get(path, headers={KEY_HEADER: self.token if token is None else token})
+
+
+def generate_inputs(visitor: Visitor) -> list[Any]:
+    """Return the inputs of the Generate button; what the composer has more of keeps its default."""
+    num_inputs = len(visitor.listeners["on_generate"][0]["inputs"])
+    data: list[Any] = [None, visitor.browser, *ORDER]
+    return (data + [None] * num_inputs)[:num_inputs]

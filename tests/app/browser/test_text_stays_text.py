@@ -69,6 +69,32 @@ def test_a_name_typed_into_the_page_is_text(server: Server, visit: Visit, payloa
         _assert_unharmed(page, dialogs)
 
 
+@HOW_MANY
+def test_a_comment_and_a_sessions_title_are_text(server: Server, visit: Visit, payloads: tuple[str, ...]) -> None:
+    page = visit(server.url)
+    dialogs = _watch(page)
+    start_from_example(page)
+    menu = page.locator("#session-choice")
+    menu.locator(".opener").click()
+
+    for payload in payloads:
+        words = " ".join(payload.split())
+        menu.locator(".list .tools button").first.click()
+        menu.locator(".rename").fill(payload)
+        page.keyboard.press("Enter")
+        expect(menu.locator(".opener-name")).to_have_text(words)
+        expect(menu.locator(".session-name")).to_have_text(words)
+        _assert_unharmed(page, dialogs)
+    page.keyboard.press("Escape")
+    for payload in payloads:
+        page.locator("#tree [role=treeitem]").focus()
+        page.keyboard.press("c")
+        page.locator("#tree .of-comment").fill(payload)
+        page.keyboard.press("Enter")
+        expect(page.locator("#tree .comment")).to_have_text(" ".join(payload.split()))
+        _assert_unharmed(page, dialogs)
+
+
 @pytest.mark.torture
 @HOW_MANY
 def test_a_files_name_is_text_in_the_session_it_begins_and_in_errors(

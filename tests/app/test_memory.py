@@ -1,0 +1,66 @@
+"""What visitors leave in memory when they go."""
+
+import gc
+import tracemalloc
+
+from gradio.state_holder import SessionState
+
+from app.main import TABS_REMEMBERED
+from app.orders import StemOrder
+from app.services import Studio
+from app.ui.layout import build_page
+from tests.app.conftest import OpenStudio
+from tests.app.waiting import OWNER, finished
+from tests.generators import EchoGenerator
+
+MAX_BYTES_PER_SESSION = 40_000  # its way back: what it did, to be undone. A second of sound would be 176,400
+
+
+def _use(studio: Studio, number: int) -> None:
+    """Start, generate, pick, branch, rename, remove, undo, and delete."""
+    context = studio.start_from_example(OWNER, "loop")
+    node = context
+    for seed in (1, 2):
+        order = StemOrder(instrument="bass", num_variations=1, preset="fast", first_seed=seed)
+        turn = finished(studio, studio.request_stem(OWNER, context.id, order).id)
+        node = studio.editing.pick(OWNER, turn.variations[0].id)
+        studio.snapshot(OWNER, context.session_id)
+    studio.editing.rename(OWNER, node.id, f"take {number}")
+    studio.editing.remove_stem(OWNER, node.id, node.id)
+    studio.editing.undo(OWNER, context.session_id)
+    studio.store.delete_session(OWNER, context.session_id)
+
+
+def _measure() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def test_a_session_that_was_left_keeps_no_sound_in_memory(open_studio: OpenStudio) -> None:
+    with open_studio(EchoGenerator(num_remembered=1)) as studio:
+        tracemalloc.start()
+        try:
+            for number in range(3):
+                _use(studio, number)
+            before = _measure()
+            for number in range(5):
+                _use(studio, number)
+            grown = _measure() - before
+        finally:
+            tracemalloc.stop()
+
+    assert grown < 5 * MAX_BYTES_PER_SESSION
+
+
+def test_all_tabs_that_are_remembered_take_less_than_a_hundred_megabytes(studio: Studio) -> None:
+    page = build_page(studio, browser_secret="s")
+    SessionState(page)  # the first one imports
+    tracemalloc.start()
+    try:
+        before = _measure()
+        tabs = [SessionState(page) for _ in range(5)]
+        per_tab = (_measure() - before) / len(tabs)
+    finally:
+        tracemalloc.stop()
+
+    assert per_tab * TABS_REMEMBERED < 100_000_000
