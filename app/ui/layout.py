@@ -25,6 +25,7 @@ from app.ui.dock_handlers import DockHandlers
 from app.ui.feed_handlers import FeedHandlers
 from app.ui.handlers import NOWHERE, Handlers
 from app.ui.shelf_handlers import ShelfHandlers
+from app.ui.uploads import leaves_nothing_behind
 from app.ui.wiring import AS_THEY_ARE, EACH, PRIVATE, PageWiring
 
 AUDIO_TYPES = [".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff"]
@@ -138,8 +139,10 @@ def _build_start(studio: Studio) -> StartPanel:
                     buttons[example.id] = _example_button(example)
             with gr.Column():
                 _door_title("Upload", f"WAV, FLAC, MP3 and more, up to {studio.max_context_s:.0f} seconds.")
-                upload = gr.UploadButton(
-                    "Choose a file", file_types=AUDIO_TYPES, elem_classes="door-button", elem_id="upload"
+                upload = leaves_nothing_behind(
+                    gr.UploadButton(
+                        "Choose a file", file_types=AUDIO_TYPES, elem_classes="door-button", elem_id="upload"
+                    )
                 )
             with gr.Column():
                 _door_title("Record", "Sing, tap or play a loop into the microphone.")

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from gradio.components import UploadButton
+from gradio.data_classes import FileData, ListFiles
+
 from stemgen_core.errors import InvalidRequestError
 
 
@@ -28,3 +31,16 @@ def uploaded_path(path: object) -> Path:
     if not found.is_file() or not found.is_relative_to(upload_folder()):
         raise InvalidRequestError("This file did not arrive. Send it again.")
     return found
+
+
+def leaves_nothing_behind(button: UploadButton) -> UploadButton:
+    """Return a button whose handlers are given the path of the upload, without Gradio's empty file beside each.
+
+    Gradio 6.31 makes that file for a name and forgets it, until the server's temporary folder is emptied.
+    """
+    button.preprocess = _path_of
+    return button
+
+
+def _path_of(payload: ListFiles | FileData | None) -> str | None:
+    return payload.path if isinstance(payload, FileData) else None

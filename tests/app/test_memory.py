@@ -1,8 +1,11 @@
-"""What visitors leave in memory when they go."""
+"""What visitors leave behind when they go."""
 
 import gc
 import tracemalloc
+from pathlib import Path
 
+import gradio as gr
+from gradio.data_classes import FileData
 from gradio.state_holder import SessionState
 
 from app.main import TABS_REMEMBERED
@@ -64,3 +67,14 @@ def test_all_tabs_that_are_remembered_take_less_than_a_hundred_megabytes(studio:
         tracemalloc.stop()
 
     assert per_tab * TABS_REMEMBERED < 100_000_000
+
+
+def test_an_upload_leaves_no_file_beside_its_own(studio: Studio, tmp_path: Path) -> None:
+    page = build_page(studio, browser_secret="s")
+    button = next(block for block in page.blocks.values() if isinstance(block, gr.UploadButton))
+    (tmp_path / "uploads").mkdir()
+    button.GRADIO_CACHE = str(tmp_path / "uploads")
+
+    assert button.preprocess(FileData(path="loop.wav")) == "loop.wav"
+
+    assert list((tmp_path / "uploads").iterdir()) == []

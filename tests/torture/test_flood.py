@@ -26,6 +26,9 @@ def test_a_flood_is_turned_away_in_words_and_leaves_nothing_behind(
             visitor.open_page()
             assert visitor.call(visitor.example, [visitor.browser]).is_success
         generate = flooder.listeners["on_generate"][0]["id"]
+        began_s = time.monotonic()
+        assert light.call(generate, generate_inputs(light)).is_success
+        usual_s = time.monotonic() - began_s
         before = server.usage()
 
         with ThreadPoolExecutor(16) as pool:
@@ -35,7 +38,8 @@ def test_a_flood_is_turned_away_in_words_and_leaves_nothing_behind(
         flooded = server.usage()
         began_s = time.monotonic()
         served = light.call(generate, generate_inputs(light))
-        while not served.is_success and time.monotonic() - began_s < 10:  # told 429: comes back
+        patience_s = max(10, 3 * usual_s)  # of a machine that has much else to do, everything takes its time
+        while not served.is_success and time.monotonic() - began_s < patience_s:  # told 429: comes back
             time.sleep(0.5)
             served = light.call(generate, generate_inputs(light))
         recovery_s = time.monotonic() - began_s
@@ -44,10 +48,10 @@ def test_a_flood_is_turned_away_in_words_and_leaves_nothing_behind(
         statuses = Counter(answer.status_code for answer in answers)
         tell(
             f"{num_submits} submits: {dict(statuses)}; memory +{grown / 1e6:.0f} MB; "
-            f"the next visitor was served after {recovery_s:.1f} s"
+            f"the next visitor was served after {recovery_s:.1f} s, before it after {usual_s:.1f} s"
         )
         assert served.is_success
-        assert recovery_s < 10
+        assert recovery_s < patience_s
         assert grown < 100_000_000
         assert set(statuses) <= {200, 429}
         for answer in answers:

@@ -35,7 +35,9 @@ class Visitor:
     example: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.url, timeout=120)
+        # The server hangs up on a connection that was quiet for five seconds; a busy machine may ask in that moment.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=self.url, timeout=600, limits=limits)
         config = self.http.get("/config").json()
         self.listeners = {}
         for dependency in config["dependencies"]:
