@@ -33,6 +33,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--size", choices=("quick", "usual", "full"), default="usual", help="how much (%(default)s)")
     parser.add_argument("--quick", action="store_const", const="quick", dest="size", help="the same as --size quick")
     parser.add_argument("--items", type=int, metavar="N", help="held-out windows, instead of what the size says")
+    parser.add_argument("--lines", type=int, metavar="N", help="windows per line of the tables of settings, likewise")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="X", help="length of windows (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of windows and variations (%(default)s)")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="experiments side by side (%(default)s)")
@@ -63,6 +64,10 @@ def run(parsed: argparse.Namespace) -> None:
         size = replace(
             size, items=parsed.items, swaps=min(size.swaps, parsed.items), varied=min(size.varied, parsed.items)
         )
+    if parsed.lines is not None:
+        if parsed.lines < 2:
+            raise InvalidRequestError(f"A line of a table needs 2 windows or more, got {parsed.lines}.")
+        size = replace(size, per_setting=parsed.lines)
     plan = BenchPlan(
         bundle=parsed.model,
         corpus=parsed.corpus,
