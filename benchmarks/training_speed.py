@@ -1,6 +1,7 @@
 """How fast this machine trains: frames a second and model-FLOP utilisation by size, and what the loaders give.
 
 python benchmarks/training_speed.py                         # sizes and batches of this machine's kind
+python benchmarks/training_speed.py --codec small           # the audio family on codes of that preset (or: bands)
 python benchmarks/training_speed.py --corpus CORPUS         # how many batches a second one loader makes, too
 """
 
@@ -11,7 +12,9 @@ from pathlib import Path
 import torch
 
 from stemgen_core.corpus.storage import Corpus
-from stemgen_core.model.config import SIZES
+from stemgen_core.model.config import SIZES, ModelConfig, build_config
+from stemgen_core.training.codec import CODEC_TRAINING_PRESETS
+from stemgen_core.training.conditions import FIELDS
 from stemgen_core.training.families import ScoreFamily
 from stemgen_core.training.lm_config import LmTrainingConfig
 from stemgen_core.training.speed import measure_speed, peak_flops_per_s
@@ -28,6 +31,9 @@ def main() -> None:
     parser.add_argument("--batches", nargs="+", type=int, default=[16, 64, 128] if is_cuda else [4, 16])
     parser.add_argument("--frames", type=int, default=250)
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument(
+        "--codec", choices=sorted(CODEC_TRAINING_PRESETS), help="the audio family on this codec's codes"
+    )
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--float32", action="store_true", help="not bfloat16")
     parser.add_argument("--corpus", type=Path)
@@ -47,7 +53,7 @@ def main() -> None:
                 has_bfloat16=not parsed.float32,
                 is_compiled=parsed.compile,
             )
-            config = ScoreFamily().model_config(size)
+            config = model_config(size, parsed.codec)
             speed = measure_speed(config, run, parsed.device, peak=peak, num_steps=parsed.steps)
             print(
                 f"{size:7s} {batch_size:5d} {speed.frames_per_s:9.0f} {speed.seconds_per_step:9.3f}"
@@ -55,6 +61,14 @@ def main() -> None:
             )
     if parsed.corpus is not None:
         measure_loader(parsed.corpus, max(parsed.batches), parsed.frames)
+
+
+def model_config(size: str, codec: str | None) -> ModelConfig:
+    """Return the model of a size: of the score family, or on the codes of a codec."""
+    if codec is None:
+        return ScoreFamily().model_config(size)
+    spec = CODEC_TRAINING_PRESETS[codec].codec.spec
+    return build_config(SIZES[size], spec, fields=FIELDS, context_codec=spec.name, num_context_features=None)
 
 
 def refuse_unknown(size: str) -> None:

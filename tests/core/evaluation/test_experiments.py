@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stemgen_core.audio import write_wav
+from stemgen_core.checkpoint import read_manifest
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation import obedience
@@ -152,6 +153,24 @@ def test_settings_vary_one_thing_at_a_time() -> None:
     assert [line.causal_bias for line in tables["causal_bias"].values()] == [0, 0.1, 0.2, 0.5]
     assert {replace(line, causal_bias=0.1) for line in tables["causal_bias"].values()} == {settings}
     assert {replace(line, num_steps=settings.num_steps) for line in tables["steps"].values()} == {settings}
+
+
+def test_tables_of_settings_hold_the_model_beside_it_and_what_its_codes_keep(
+    plan: BenchPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_tables, "variants", lambda settings: {"steps": {"2, 1": settings}})
+    write_score_bundle(tmp_path / "other", seed=5, window_frames=50)
+    plan.out.mkdir(exist_ok=True)
+
+    (table,) = settings_tables.run(Bench.open(replace(plan, beside=tmp_path / "other")), lambda _done, _total: None)
+
+    other = read_manifest(tmp_path / "other").model_id
+    assert [row[0] for row in table.rows] == ["random pairs", "2, 1", other, "codes of the true stem", "true pairs"]
+    chord_tones = {row[0]: row[table.header.index("chord_tone_share")] for row in table.rows}
+    kept, true = chord_tones["codes of the true stem"], chord_tones["true pairs"]
+    assert isinstance(kept, Interval)
+    assert isinstance(true, Interval)
+    assert kept.mean == pytest.approx(true.mean, abs=0.15)  # what a sampler plays of the true notes
 
 
 def test_layering_begins_with_one_stem_and_follows_the_piece(plan: BenchPlan, monkeypatch: pytest.MonkeyPatch) -> None:
