@@ -155,10 +155,12 @@ def test_settings_vary_one_thing_at_a_time() -> None:
     assert {replace(line, num_steps=settings.num_steps) for line in tables["steps"].values()} == {settings}
 
 
+@pytest.mark.slow
 def test_tables_of_settings_hold_the_model_beside_it_and_what_its_codes_keep(
     plan: BenchPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings_tables, "variants", lambda settings: {"steps": {"2, 1": settings}})
+    monkeypatch.setattr(obedience, "MIN_STEMS_PER_LABEL", 3)
     write_score_bundle(tmp_path / "other", seed=5, window_frames=50)
     plan.out.mkdir(exist_ok=True)
 
