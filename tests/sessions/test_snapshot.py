@@ -9,9 +9,10 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from sessions.errors import DataFolderBusyError, SnapshotError
+from sessions.errors import DataFolderBusyError, PlaceError, SnapshotError
 from sessions.home import DataHome
 from sessions.local_blobs import LocalBlobs
+from sessions.place import Place
 from sessions.snapshot import SnapshotFolder
 from sessions.store import AUDIO_FOLDER, DATABASE_NAME, SessionStore, open_store
 from sessions.tree import Node, SessionInfo, Turn
@@ -154,6 +155,31 @@ def test_restoring_that_was_cut_short_is_begun_again(
 
     with open_store(tmp_path / "new") as restored:
         assert restored.node(OWNER, stem.id) == stem
+
+
+@pytest.mark.parametrize("lost", ["audio/", ".sqlite", ".sounds.json"])
+def test_copy_that_was_cut_short_is_never_the_newest(
+    store: SessionStore, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    whole = scene.stem(scene.context())
+    place = SnapshotFolder(str(tmp_path / "copies"))
+    first = place.save(store.database, store.blobs)
+    scene.stem(scene.context(), "piano")
+    put = Place.put
+
+    def put_but_for_one(self: Place, source: Path, name: str) -> None:
+        if lost in name:
+            raise PlaceError("it is gone")
+        put(self, source, name)
+
+    monkeypatch.setattr(Place, "put", put_but_for_one)
+    with pytest.raises(SnapshotError, match="it is gone"):
+        place.save(store.database, store.blobs)
+
+    assert place.latest() == first
+    _restore(place, tmp_path / "new")
+    with open_store(tmp_path / "new") as restored:
+        assert restored.node(OWNER, whole.id) == whole
 
 
 @on_sqlite_only
