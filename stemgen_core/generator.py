@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from stemgen_core.analysis.fit import FitReport, measure_fit
-from stemgen_core.audio import resample, to_mono
+from stemgen_core.audio import resample, with_channels
 from stemgen_core.checkpoint import Bundle, load_bundle
 from stemgen_core.codec.families import open_codecs
 from stemgen_core.codec.protocol import ContextCodec, DecodedStem, TargetCodec
@@ -23,7 +23,7 @@ from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sampling.windows import plan_windows
 from stemgen_core.score import Note
 from stemgen_core.stretch import Stretch
-from stemgen_core.types import Waveform
+from stemgen_core.types import SoundFormat, Waveform
 
 MIN_CONTEXT_S = 0.25
 MAX_CONTEXT_S = 600.0
@@ -135,6 +135,13 @@ class StemGenerator:
     def family(self) -> str:
         """`score` or `audio`."""
         return self._bundle.manifest.family
+
+    @property
+    def sound(self) -> SoundFormat | None:
+        """The format of what the model itself plays; None where notes are played in any."""
+        if self.family == "score":
+            return None
+        return SoundFormat(self.target_codec.spec.sample_rate_hz, self._context_codec.num_channels)
 
     @property
     def device(self) -> str:
@@ -260,7 +267,7 @@ class StemGenerator:
     def _hear(self, context: Waveform) -> torch.Tensor:
         """Return what the model reads of the context, [1, F or K, T]."""
         spec = self.target_codec.spec
-        heard = resample(to_mono(context), spec.sample_rate_hz)
+        heard = resample(with_channels(context, self._context_codec.num_channels), spec.sample_rate_hz)
         num_frames = -(-heard.num_audio_samples // spec.hop_length)
         return self._context_codec.encode(heard, num_frames)[None]
 

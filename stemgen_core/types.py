@@ -35,6 +35,23 @@ class CodecSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundFormat:
+    """How sound is kept.
+
+    Attributes:
+        sample_rate_hz: audio samples per second.
+        num_channels: C, 1 or 2.
+    """
+
+    sample_rate_hz: int = 32_000
+    num_channels: int = 1
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{'mono' if self.num_channels == 1 else 'stereo'} at {self.sample_rate_hz} Hz"
+
+
+@dataclass(frozen=True, slots=True)
 class Waveform:
     """Float audio.
 

@@ -16,6 +16,14 @@ def to_mono(waveform: Waveform) -> Waveform:
     return Waveform(waveform.samples.mean(0, keepdim=True), waveform.sample_rate_hz)  # [C, L] -> [1, L]
 
 
+def with_channels(waveform: Waveform, num_channels: int) -> Waveform:
+    """Return a waveform of so many channels: mixed down to one, or one sounding on all."""
+    if waveform.num_channels == num_channels:
+        return waveform
+    mono = to_mono(waveform)
+    return Waveform(mono.samples.expand(num_channels, -1), waveform.sample_rate_hz)
+
+
 def resample(waveform: Waveform, sample_rate_hz: int, *, num_audio_samples: int | None = None) -> Waveform:
     """Return the waveform at another sample rate.
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stemgen_core.corpus.storage import Corpus
 
 DEFAULT_PIECES, DEFAULT_SECONDS, DEFAULT_SEED = 1000, 24.0, 1
+DEFAULT_RATE_HZ, DEFAULT_CHANNELS = 32_000, 1
 REPORT_NAME, PREVIEW_NAME = "report.json", "preview"
 
 
@@ -31,6 +32,8 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         metavar="SOURCE",
         help="composer (the default), mma, midi:FOLDER or stems:FOLDER; repeat to mix, with =WEIGHT each",
     )
+    parser.add_argument("--rate", type=int, metavar="HZ", help=f"audio samples per second ({DEFAULT_RATE_HZ})")
+    parser.add_argument("--channels", type=int, choices=(1, 2), help=f"of every stem ({DEFAULT_CHANNELS})")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="side by side (%(default)s)")
     parser.add_argument("--report", action="store_true", help=f"measure its music and write {REPORT_NAME} into it")
     parser.add_argument(
@@ -44,7 +47,7 @@ def run(parsed: argparse.Namespace) -> None:
     from stemgen_core.corpus.storage import Corpus, read_manifest
 
     begun = read_manifest(parsed.folder) or {}
-    asked = (parsed.pieces, parsed.seconds, parsed.seed, parsed.source)
+    asked = (parsed.pieces, parsed.seconds, parsed.seed, parsed.source, parsed.rate, parsed.channels)
     is_describing = parsed.report or parsed.preview
     if begun and is_describing and asked == (None,) * len(asked):
         corpus = Corpus.open(parsed.folder)  # as it is, by whatever version it was made
@@ -61,6 +64,7 @@ def _synthesize(parsed: argparse.Namespace, begun: dict[str, Any]) -> "Corpus":
     """Make or finish a corpus; what is not said of its size and seed stays as it was begun."""
     from stemgen_core.corpus.sources.mixing import COMPOSER_ONLY
     from stemgen_core.corpus.storage import synthesize_corpus
+    from stemgen_core.types import SoundFormat
 
     num_pieces = begun.get("num_pieces", DEFAULT_PIECES) if parsed.pieces is None else parsed.pieces
     with tqdm(total=num_pieces, unit="piece") as bar:
@@ -71,6 +75,10 @@ def _synthesize(parsed: argparse.Namespace, begun: dict[str, Any]) -> "Corpus":
             duration_s=begun.get("duration_s", DEFAULT_SECONDS) if parsed.seconds is None else parsed.seconds,
             num_processes=parsed.processes,
             sources=tuple(parsed.source or COMPOSER_ONLY),
+            sound=SoundFormat(
+                parsed.rate or begun.get("sample_rate_hz", DEFAULT_RATE_HZ),
+                parsed.channels or begun.get("num_channels", DEFAULT_CHANNELS),
+            ),
             report_progress=follow_with(bar),
         )
 

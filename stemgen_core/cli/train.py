@@ -73,7 +73,10 @@ def _add_codec(train: "argparse._SubParsersAction[Any]") -> None:
     codec.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it")
     _add_run(codec)
     codec.add_argument(
-        "--config", default="small", metavar="NAME", help="bands for a CPU; tiny, small or encodec_32khz (%(default)s)"
+        "--config",
+        default="small",
+        metavar="NAME",
+        help="bands (for a CPU), small, encodec_32khz, stereo_48khz or tiny (%(default)s)",
     )
     codec.add_argument(
         "--from", dest="start_from", type=Path, metavar="CODEC", help="begin with the weights of a codec"
@@ -161,7 +164,7 @@ def _fine_tune(parsed: argparse.Namespace) -> None:
     """Train a bundle on a folder of stems, and print what that did to its scores."""
     from stemgen_core.checkpoint import read_manifest
     from stemgen_core.corpus.storage import Corpus
-    from stemgen_core.training.fine_tuning import OTHER, OWN, FineTuning, schedule_of, score_lines, take_in
+    from stemgen_core.training.fine_tuning import OTHER, OWN, FineTuning, family_of, schedule_of, score_lines, take_in
 
     if parsed.start_from is None or parsed.run_folder is not None:
         raise InvalidRequestError("To fine-tune: stemgen train lm --from BUNDLE --data FOLDER RUN.")
@@ -174,7 +177,13 @@ def _fine_tune(parsed: argparse.Namespace) -> None:
     config = schedule_of(base, _given(parsed))
     with tqdm(unit="piece") as bar:
         corpus = take_in(
-            parsed.data, base, run_folder, seed=config.seed, num_pieces=parsed.pieces, report_progress=follow_with(bar)
+            parsed.data,
+            base,
+            run_folder,
+            sound=family_of(parsed.start_from, base).sound,
+            seed=config.seed,
+            num_pieces=parsed.pieces,
+            report_progress=follow_with(bar),
         )
     compare = None if parsed.compare is None else Corpus.open(parsed.compare)
     tuning = FineTuning(parsed.start_from, corpus, run_folder, config, parsed.device, compare=compare)

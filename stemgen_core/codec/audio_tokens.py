@@ -2,7 +2,7 @@
 
 import torch
 
-from stemgen_core.audio import resample, to_mono
+from stemgen_core.audio import resample, with_channels
 from stemgen_core.codec.protocol import DecodedStem, LevelRule, LoopSpan, NoteEdit
 from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.codec.waveform_codec import WaveformCodec
@@ -41,28 +41,33 @@ class AudioTokens:
         """None: the context is tokens."""
         return None
 
+    @property
+    def num_channels(self) -> int:
+        """C that the codec hears and plays."""
+        return self.codec.num_channels
+
     def encode(self, context: Waveform, num_frames: int) -> torch.Tensor:
         """Encode `num_frames` frames from the start of `context`, silence beyond its end.
 
         Args:
-            context: one channel at the codec's rate; the caller resamples.
+            context: of the codec's channels and rate; the caller sees to both.
             num_frames: T.
 
         Returns:
             int64 [K, T].
 
         Raises:
-            ValueError: if the context has another rate or more channels.
+            ValueError: if the context has another rate or other channels.
         """
         spec = self.spec
-        if context.sample_rate_hz != spec.sample_rate_hz or context.num_channels != 1:
+        if context.sample_rate_hz != spec.sample_rate_hz or context.num_channels != self.num_channels:
             raise ValueError(
-                f"expected mono at {spec.sample_rate_hz} Hz, got {context.num_channels} channels "
-                f"at {context.sample_rate_hz} Hz"
+                f"expected {self.num_channels} channels at {spec.sample_rate_hz} Hz, "
+                f"got {context.num_channels} channels at {context.sample_rate_hz} Hz"
             )
         length = num_frames * spec.hop_length
         samples = at_token_level(context.samples[:, :length], spec.sample_rate_hz)
-        padded = torch.nn.functional.pad(samples, (0, length - samples.shape[1]))  # [1, T * hop]
+        padded = torch.nn.functional.pad(samples, (0, length - samples.shape[1]))  # [C, T * hop]
         return self.codec.encode(padded[None])[0]  # [1, K, T] -> [K, T]
 
     def rules(self, instrument: Instrument) -> tuple[LevelRule, ...]:
@@ -71,7 +76,8 @@ class AudioTokens:
 
     def encode_stem(self, stem: DecodedStem, instrument: Instrument, num_frames: int) -> torch.Tensor:
         """Write a stem's sound as codes, int64 [K, T]; `instrument` is not used."""
-        return self.encode(resample(to_mono(stem.waveform), self.spec.sample_rate_hz), num_frames)
+        heard = with_channels(stem.waveform, self.num_channels)
+        return self.encode(resample(heard, self.spec.sample_rate_hz), num_frames)
 
     def decode(
         self, codes: torch.Tensor, *, instrument: Instrument, seed: int, context: Waveform, genre: str | None = None
@@ -88,12 +94,12 @@ class AudioTokens:
             genre: not used.
 
         Returns:
-            one channel, no notes.
+            the codec's channels, no notes.
 
         Raises:
             ValueError: if the codes are of another layout.
         """
-        decoded = self.codec.decode(codes[None])[0]  # [K, T] -> [1, T * hop]
+        decoded = self.codec.decode(codes[None])[0]  # [K, T] -> [C, T * hop]
         stem = Waveform(decoded, self.spec.sample_rate_hz)
         stem = resample(stem, context.sample_rate_hz, num_audio_samples=context.num_audio_samples)
         fitted = fit_stem_level(stem.samples.numpy(), context.samples.numpy(), context.sample_rate_hz, instrument.name)

@@ -93,6 +93,11 @@ class BandCodec:
         self.codebooks = torch.zeros(config.num_codebooks, config.codebook_size, num_bands)
         self.decoder = BandDecoder(num_bands, config.width, config.num_blocks, SPECTRUM_WINDOW // 2 + 1).eval()
 
+    @property
+    def num_channels(self) -> int:
+        """C of the audio: one."""
+        return 1
+
     @torch.no_grad()
     def encode(self, waveform: torch.Tensor) -> torch.Tensor:
         """Turn audio into codes.

@@ -15,6 +15,7 @@ from stemgen_core.errors import CheckpointError
 CONFIG_FILE = "codec.json"
 WEIGHTS_FILE = "codec.safetensors"
 MAX_CONFIG_BYTES = 65_536
+ADDED_FIELDS = frozenset({"num_channels"})  # that files of earlier versions lack
 Config = TypeVar("Config")
 
 
@@ -51,7 +52,9 @@ def read_config(folder: Path, kind: str, config_class: type[Config]) -> Config:
     values = _read_values(folder)
     if values.pop("kind", None) != kind:
         raise CheckpointError(f"The codec in {folder} is not of the kind {kind!r}.")
-    names = {field.name for field in fields(config_class)}  # pyright: ignore[reportArgumentType]
+    known = fields(config_class)  # pyright: ignore[reportArgumentType]
+    values = {field.name: field.default for field in known if field.name in ADDED_FIELDS} | values
+    names = {field.name for field in known}
     if set(values) != names:
         raise CheckpointError(f"The codec's configuration has wrong fields: {sorted(set(values) ^ names)}")
     try:

@@ -5,14 +5,14 @@ import torch
 from stemgen_core.types import CodecSpec
 
 
-def check_waveform(waveform: torch.Tensor) -> None:
-    """Refuse what is no mono audio.
+def check_waveform(waveform: torch.Tensor, num_channels: int = 1) -> None:
+    """Refuse what is no audio of so many channels.
 
     Raises:
-        ValueError: if the tensor is not [B, 1, L] with L > 0.
+        ValueError: if the tensor is not [B, C, L] with L > 0.
     """
-    if waveform.ndim != 3 or waveform.shape[1] != 1 or waveform.shape[2] == 0:
-        raise ValueError(f"waveform must be [B, 1, L] with L > 0, got {tuple(waveform.shape)}")
+    if waveform.ndim != 3 or waveform.shape[1] != num_channels or waveform.shape[2] == 0:
+        raise ValueError(f"waveform must be [B, {num_channels}, L] with L > 0, got {tuple(waveform.shape)}")
 
 
 def check_codes(codes: torch.Tensor, spec: CodecSpec) -> None:

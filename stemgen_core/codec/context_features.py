@@ -41,6 +41,7 @@ class BandFeatures:
 
     name = NAME
     num_features = NUM_FEATURES
+    num_channels = 1
 
     def encode(self, context: Waveform, num_frames: int) -> torch.Tensor:
         """Extract features.

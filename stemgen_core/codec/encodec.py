@@ -20,7 +20,7 @@ KIND = "encodec"
 
 @dataclass(frozen=True, slots=True)
 class EncodecConfig:
-    """Sizes of an EnCodec (SEANet encoder and decoder around a residual vector quantizer), mono.
+    """Sizes of an EnCodec (SEANet encoder and decoder around a residual vector quantizer).
 
     Attributes:
         sample_rate_hz: audio samples per second.
@@ -32,6 +32,7 @@ class EncodecConfig:
         num_codebooks: K, coarse to fine.
         codebook_size: V, entries per codebook.
         ema_decay: how slowly the codebooks follow the encoder in training, 0..1.
+        num_channels: C, 1 or 2; one code stands for a frame of all channels together (decision 0087).
     """
 
     sample_rate_hz: int = 32_000
@@ -43,6 +44,7 @@ class EncodecConfig:
     num_codebooks: int = 4
     codebook_size: int = 2048
     ema_decay: float = 0.99
+    num_channels: int = 1
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -55,6 +57,8 @@ class EncodecConfig:
             raise ValueError(f"sizes must be positive, got {self}")
         if min(self.num_residual_layers, self.num_lstm_layers) < 0 or not 0 <= self.ema_decay < 1:
             raise ValueError(f"layer counts must be >= 0 and ema_decay in [0, 1), got {self}")
+        if self.num_channels not in (1, 2):
+            raise ValueError(f"num_channels must be 1 or 2, got {self.num_channels}")
         if self.sample_rate_hz % self.hop_length:
             raise ValueError(f"{self.sample_rate_hz} Hz is no multiple of the hop length {self.hop_length}")
 
@@ -74,13 +78,25 @@ ENCODEC_PRESETS: dict[str, EncodecConfig] = {
     "encodec_32khz": EncodecConfig(),
     # The same tokens from a quarter of the width: what one short GPU leg or a long CPU leg can train.
     "small": EncodecConfig(num_filters=16, num_lstm_layers=1),
+    # Both sides together, 50 frames a second as in the others; twice the levels, for twice the sound and more.
+    "stereo_48khz": EncodecConfig(sample_rate_hz=48_000, ratios=(8, 5, 4, 6), num_codebooks=8, num_channels=2),
     # For tests: the same hop, next to no weights.
     "tiny": EncodecConfig(num_filters=2, latent_dim=8, num_lstm_layers=0, num_codebooks=2, codebook_size=16),
+    "tiny_stereo": EncodecConfig(
+        sample_rate_hz=48_000,
+        ratios=(8, 5, 4, 6),
+        num_filters=2,
+        latent_dim=8,
+        num_lstm_layers=0,
+        num_codebooks=2,
+        codebook_size=16,
+        num_channels=2,
+    ),
 }
 
 
 class EncodecCodec:
-    """A codec between mono audio and codes.
+    """A codec between audio and codes.
 
     Attributes:
         config: sizes.
@@ -100,20 +116,25 @@ class EncodecCodec:
         levels = self.model.get_submodule("quantizer.vq.layers").children()
         return torch.stack([level.get_buffer("_codebook.embed") for level in levels])
 
+    @property
+    def num_channels(self) -> int:
+        """C of the audio."""
+        return self.config.num_channels
+
     @torch.no_grad()  # not inference_mode: its tensors could not be trained on
     def encode(self, waveform: torch.Tensor) -> torch.Tensor:
         """Turn audio into codes.
 
         Args:
-            waveform: float32 [B, 1, L] at `spec.sample_rate_hz`, full scale is +-1.
+            waveform: float32 [B, C, L] at `spec.sample_rate_hz`, full scale is +-1.
 
         Returns:
             int64 [B, K, T], T = ceil(L / hop_length), values in [0, V).
 
         Raises:
-            ValueError: if the audio is not mono or empty.
+            ValueError: if the audio has other channels or is empty.
         """
-        check_waveform(waveform)
+        check_waveform(waveform, self.num_channels)
         codes, _scale = self.model.encode(waveform)  # pyright: ignore[reportCallIssue]
         return codes
 
@@ -125,7 +146,7 @@ class EncodecCodec:
             codes: int64 [B, K, T], values in [0, V).
 
         Returns:
-            float32 [B, 1, T * hop_length] at `spec.sample_rate_hz`.
+            float32 [B, C, T * hop_length] at `spec.sample_rate_hz`.
 
         Raises:
             ValueError: if the codes are not of this codec's layout or hold the mask token.
@@ -169,7 +190,7 @@ class EncodecCodec:
 def _build_model(config: EncodecConfig) -> nn.Module:
     parts = load_audiocraft_parts()
     seanet = {
-        "channels": 1,
+        "channels": config.num_channels,
         "dimension": config.latent_dim,
         "n_filters": config.num_filters,
         "n_residual_layers": config.num_residual_layers,
@@ -197,5 +218,5 @@ def _build_model(config: EncodecConfig) -> nn.Module:
         quantizer,
         frame_rate=config.sample_rate_hz // config.hop_length,
         sample_rate=config.sample_rate_hz,
-        channels=1,
+        channels=config.num_channels,
     )

@@ -134,6 +134,11 @@ class ContextCodec(Protocol):
         """F for float features; None where the context is tokens of the target's codec."""
         ...
 
+    @property
+    def num_channels(self) -> int:
+        """C of the context that is read; the caller mixes down or doubles."""
+        ...
+
     def encode(self, context: Waveform, num_frames: int) -> torch.Tensor:
         """Encode `num_frames` frames from the start of `context`, silence beyond its end.
 

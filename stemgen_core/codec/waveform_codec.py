@@ -12,7 +12,7 @@ from stemgen_core.types import CodecSpec
 
 
 class WaveformCodec(Protocol):
-    """Turns mono audio into codes and back."""
+    """Turns audio into codes and back."""
 
     @property
     def spec(self) -> CodecSpec:
@@ -24,12 +24,17 @@ class WaveformCodec(Protocol):
         """Entries in the codec's own space, float [K, V, F], coarse to fine."""
         ...
 
+    @property
+    def num_channels(self) -> int:
+        """C of the audio."""
+        ...
+
     def encode(self, waveform: torch.Tensor) -> torch.Tensor:
-        """Turn float32 [B, 1, L] at the codec's rate into int64 [B, K, T]."""
+        """Turn float32 [B, C, L] at the codec's rate into int64 [B, K, T]."""
         ...
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
-        """Turn int64 [B, K, T] into float32 [B, 1, T * hop_length]."""
+        """Turn int64 [B, K, T] into float32 [B, C, T * hop_length]."""
         ...
 
     def to(self, device: torch.device | str) -> "WaveformCodec":

@@ -67,20 +67,20 @@ def duck(samples: FloatArray, sample_rate_hz: int, kicks_s: Sequence[float], dep
     """Return the samples turned down at each kick and back up over the quarter second after it.
 
     Args:
-        samples: float32 [L].
+        samples: float32 [C, L] or [L].
         sample_rate_hz: audio samples per second.
         kicks_s: onsets, seconds, ascending.
         depth_db: by how much at the kick, >= 0.
 
     Returns:
-        float32 [L].
+        float32, the same shape.
     """
     if not kicks_s or depth_db <= 0:
         return samples
-    times_s = np.arange(-(-samples.size // _DUCK_BLOCK) + 1) * (_DUCK_BLOCK / sample_rate_hz)
+    times_s = np.arange(-(-samples.shape[-1] // _DUCK_BLOCK) + 1) * (_DUCK_BLOCK / sample_rate_hz)
     onsets = np.asarray(kicks_s)
     last = np.searchsorted(onsets, times_s, side="right") - 1
     since_s = np.where(last >= 0, times_s - onsets[np.maximum(last, 0)], 10.0)
     gains = 10 ** (-depth_db / 20 * np.exp(-np.square(since_s / 0.13)))
-    fine = np.interp(np.arange(samples.size), np.arange(times_s.size) * _DUCK_BLOCK, gains)
+    fine = np.interp(np.arange(samples.shape[-1]), np.arange(times_s.size) * _DUCK_BLOCK, gains)
     return samples * fine.astype(np.float32)

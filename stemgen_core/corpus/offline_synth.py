@@ -173,10 +173,10 @@ class OfflineSynth:
 
 
 @cache
-def shared_synth(is_heldout: bool) -> OfflineSynth:
-    """Return this process's synth with the training fonts, or with the held-out one.
+def shared_synth(is_heldout: bool, sample_rate_hz: int = SAMPLE_RATE_HZ) -> OfflineSynth:
+    """Return this process's synth of a rate with the training fonts, or with the held-out one.
 
     Raises:
         MissingDependencyError: if the FluidSynth library or a font is not there.
     """
-    return OfflineSynth(HELDOUT_FONTS if is_heldout else TRAINING_FONTS)
+    return OfflineSynth(HELDOUT_FONTS if is_heldout else TRAINING_FONTS, sample_rate_hz)

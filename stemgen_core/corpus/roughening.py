@@ -5,6 +5,7 @@ milliseconds or a pitch by more than a few cents. (Another tuning of a whole pie
 All filters of a call are one multiplication in the frequency domain, so that it costs little beside hearing.
 """
 
+import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -84,6 +85,25 @@ def roughen(
     if rng.random() < wanted.noise:
         rough = _noisy(rough, rng)
     return _levelled(rough, rms, wanted, rng)
+
+
+def roughen_channels(mix: FloatArray, sample_rate_hz: int, rng: np.random.Generator) -> FloatArray:
+    """Return a context of one or two channels as `roughen` does, all channels treated alike.
+
+    Args:
+        mix: float32 [C, L]; not changed.
+        sample_rate_hz: audio samples per second.
+        rng: all chance comes from it.
+
+    Returns:
+        float32 [C, L].
+    """
+    first, *others = mix
+    twins = [copy.deepcopy(rng) for _ in others]
+    return np.stack(
+        [roughen(first, sample_rate_hz, rng)]
+        + [roughen(other, sample_rate_hz, twin) for other, twin in zip(others, twins, strict=True)]
+    )
 
 
 def _off_clock(mix: FloatArray, sample_rate_hz: int, wanted: Roughness, rng: np.random.Generator) -> FloatArray:

@@ -4,7 +4,7 @@ Layout (docs/decisions/0003-corpus-storage.md):
 
     manifest.json            format, generator version, seed, counts, rates, sources and their licences
     pieces/000123.json       the piece
-    pieces/000123.npy        int16 [S, L], memory-mappable, stems in the piece's order
+    pieces/000123.npy        int16 [S, L], or [S, C, L] of several channels; memory-mappable, stems in the piece's order
 """
 
 import json
@@ -20,17 +20,18 @@ import numpy as np
 import numpy.typing as npt
 
 from stemgen_core.corpus.arrangement import GENERATOR_VERSION
-from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
 from stemgen_core.corpus.piece import Piece, piece_from_json, piece_to_json
 from stemgen_core.corpus.render import render_piece
 from stemgen_core.corpus.sources.mixing import COMPOSER_ONLY, MixedSource
-from stemgen_core.corpus.sources.source import Split
+from stemgen_core.corpus.sources.source import CORPUS_SOUND, Split
 from stemgen_core.errors import InvalidRequestError
+from stemgen_core.types import SoundFormat
 
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)  # 1 knew the composer alone
+FORMAT_VERSION, FORMAT_VERSION_OF_CHANNELS = 2, 3  # more channels than one are what older versions can't read
+READABLE_VERSIONS = (1, 2, 3)  # 1 knew the composer alone
 HELDOUT_EVERY = 20
 MIN_SECONDS = 1.0
+MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 96_000
 
 _MANIFEST = "manifest.json"
 
@@ -77,9 +78,16 @@ class CorpusPiece:
         return piece_from_json(json.loads(_score_path(self.folder, self.index).read_text()))
 
     @cached_property
+    def channels(self) -> npt.NDArray[np.int16]:
+        """Stems, int16 [S, C, L] at the corpus's rate, memory-mapped."""
+        audio = np.load(_audio_path(self.folder, self.index), mmap_mode="r")
+        return audio[:, None] if audio.ndim == 2 else audio
+
+    @cached_property
     def audio(self) -> npt.NDArray[np.int16]:
-        """Stems, int16 [S, L] at the corpus's rate, memory-mapped."""
-        return np.load(_audio_path(self.folder, self.index), mmap_mode="r")
+        """Stems in mono, int16 [S, L] at the corpus's rate; memory-mapped where the corpus is mono."""
+        channels = self.channels
+        return channels[:, 0] if channels.shape[1] == 1 else np.round(channels.mean(1)).astype(np.int16)
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,11 @@ class Corpus:
         """Audio samples per second."""
         return self.manifest["sample_rate_hz"]
 
+    @property
+    def sound(self) -> SoundFormat:
+        """Rate and channels."""
+        return SoundFormat(self.sample_rate_hz, self.manifest.get("num_channels", 1))
+
     def pieces(self, split: Split | None = None) -> list[CorpusPiece]:
         """Return the finished pieces of a split, or all, by index."""
         indices = range(self.manifest["num_pieces"])
@@ -150,6 +163,7 @@ class _Task:
     seed: int
     duration_s: float
     sources: tuple[str, ...]
+    sound: SoundFormat
 
 
 @cache
@@ -161,10 +175,10 @@ def _sources(texts: tuple[str, ...]) -> MixedSource:
 def _make_piece(task: _Task) -> int:
     """Draw, render and write one piece; returns its index."""
     split = split_of(task.index)
-    sourced = _sources(task.sources).draw(task.seed, split, task.duration_s)
+    sourced = _sources(task.sources).draw(task.seed, split, task.duration_s, task.sound)
     piece, audio = sourced.piece, sourced.audio
     if audio is None:
-        audio = render_piece(piece, is_heldout=split == "heldout")
+        audio = render_piece(piece, is_heldout=split == "heldout", sound=task.sound)
     pcm = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
     audio_path, score_path = _audio_path(task.folder, task.index), _score_path(task.folder, task.index)
     part = audio_path.with_suffix(f".part{os.getpid()}")
@@ -200,6 +214,7 @@ def synthesize_corpus(
     duration_s: float = 24.0,
     num_processes: int = 1,
     sources: Sequence[str] = COMPOSER_ONLY,
+    sound: SoundFormat = CORPUS_SOUND,
     report_progress: Callable[[int, int], None] | None = None,
 ) -> Corpus:
     """Make a corpus, or finish one that was begun with the same arguments.
@@ -211,6 +226,7 @@ def synthesize_corpus(
         duration_s: length of each piece, at least 1 s.
         num_processes: 1 renders in this process.
         sources: as `sources.mixing.parse_source` reads them.
+        sound: rate and channels of all stems.
         report_progress: called with finished and wanted pieces after each.
 
     Raises:
@@ -222,21 +238,23 @@ def synthesize_corpus(
             f"A corpus needs 1 piece, 1 process and {MIN_SECONDS:g} s or more,"
             f" got {num_pieces}, {num_processes} and {duration_s:g}."
         )
+    if sound.num_channels not in (1, 2) or not MIN_RATE_HZ <= sound.sample_rate_hz <= MAX_RATE_HZ:
+        raise InvalidRequestError(f"A corpus is mono or stereo at {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, not {sound}.")
     mixed = _sources(tuple(sources))
     (folder / "pieces").mkdir(parents=True, exist_ok=True)
     manifest = {
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if sound.num_channels == 1 else FORMAT_VERSION_OF_CHANNELS,
         "generator_version": GENERATOR_VERSION,
         "seed": seed,
         "num_pieces": num_pieces,
         "duration_s": duration_s,
-        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "sample_rate_hz": sound.sample_rate_hz,
         "heldout_every": HELDOUT_EVERY,
         "sources": mixed.describe(),
-    }
+    } | ({} if sound.num_channels == 1 else {"num_channels": sound.num_channels})
     _write_manifest(folder, manifest)
     tasks = [
-        _Task(folder, index, seed_of(seed, index), duration_s, tuple(sources))
+        _Task(folder, index, seed_of(seed, index), duration_s, tuple(sources), sound)
         for index in range(num_pieces)
         if not _is_finished(folder, index)
     ]

@@ -3,6 +3,7 @@
 Nothing is chosen by hand or by score: windows are drawn by the seed, and every turn goes on with its first variation.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stemgen_core.analysis.fit import FitReport
-from stemgen_core.audio import mix_waveforms, resample, to_mono
+from stemgen_core.audio import DecodingLimits, mix_waveforms, read_audio, resample, to_mono
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.drawing import RollLane, audio_player, page, piano_roll_svg, spectrogram_png, write_listenable
 from stemgen_core.evaluation.experiments.clips import LAYERS_ON_DRUMS, LAYERS_ON_PITCHED, Clip, fit_cells
@@ -25,6 +26,8 @@ from stemgen_core.types import Waveform
 PAGE_RATE_HZ = 24_000  # enough to judge by, at half the bytes
 _UNMEASURED = interval_cell(None)
 _COMPRESSION = 0.8  # about 6 kB a second
+RECORDING_LIMITS = DecodingLimits(max_duration_s=1800.0)
+RECORDING_SUFFIXES = (".ogg", ".opus", ".mp3", ".flac", ".wav", ".m4a")
 _WINDOW_S = 10.0
 _NUM_VARIATIONS = 2  # of the first turn on a clip
 
@@ -87,6 +90,21 @@ class ExamplesPage:
                 if variation == 1:
                     kept = to_mono(result.stem)
             mix, context_file = mix_waveforms([mix, kept]), f"{clip.name}-{turn}-mix.mp3"
+
+    def add_recordings(self, paths: Sequence[Path]) -> None:
+        """Add recordings as they are, each with its spectrogram: what was played live."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            shutil.copyfile(path, self.folder / path.name)
+            heard = to_mono(read_audio(path, limits=RECORDING_LIMITS))
+            picture = f"{path.stem}.png"
+            (self.folder / picture).write_bytes(spectrogram_png(heard.samples.numpy(), heard.sample_rate_hz))
+            title = path.stem.replace("-", " ").replace("_", " ").capitalize()
+            self._parts.append(
+                f'<section class="card"><h3>{escape(title)}</h3>\n<p class="faint">{heard.duration_s:.0f} s</p>\n'
+                f'<div class="sounds">{audio_player(path.name, title)}</div>\n'
+                f'<img src="{escape(picture)}" alt="Spectrogram: {escape(title)}"></section>'
+            )
 
     def write(self, *, command: str) -> Path:
         """Write `index.html`; returns its path.
@@ -156,11 +174,13 @@ def write_examples(
     clips: Sequence[Clip],
     num_examples: int,
     command: str,
+    recordings: Sequence[Path] = (),
 ) -> Path:
-    """Make the whole page: test-set examples, then every clip layer by layer.
+    """Make the whole page: test-set examples, every clip layer by layer, what was recorded live.
 
     Raises:
         InvalidRequestError: if too few held-out windows are there.
+        AudioFormatError: if a recording can't be read.
     """
     if pieces:
         page_of.add_heading(
@@ -176,4 +196,11 @@ def write_examples(
             f"A clip that no training resembles: stems must follow {kind}. Each turn hears the mix of all before.",
         )
         page_of.add_clip(clip)
+    if recordings:
+        page_of.add_heading(
+            "Played live",
+            "Recorded in real time: loops that never stop, while the model makes the next version of one part for what"
+            " the others play.",
+        )
+        page_of.add_recordings(recordings)
     return page_of.write(command=command)

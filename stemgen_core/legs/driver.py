@@ -167,8 +167,8 @@ class LegDriver:
         if isinstance(config, EncodecTrainingConfig):
             config = replace(config, adversary_from=self.plan.adversary_from, has_frozen_tokens=brought is not None)
         return train_codec_on(
-            CorpusWindows(GrowingPieces(corpus.folder, "train"), corpus.sample_rate_hz),
-            CorpusWindows(corpus.pieces("heldout"), corpus.sample_rate_hz),
+            CorpusWindows(GrowingPieces(corpus.folder, "train"), corpus.sample_rate_hz, corpus.sound.num_channels),
+            CorpusWindows(corpus.pieces("heldout"), corpus.sample_rate_hz, corpus.sound.num_channels),
             self.work / "codec",
             config,
             device=self.device,

@@ -26,6 +26,11 @@ class AudioWindows(Protocol):
         """Audio samples per second of what `draw` returns."""
         ...
 
+    @property
+    def num_channels(self) -> int:
+        """C of what `draw` returns."""
+        ...
+
     def draw(self, num_windows: int, window_length: int, *, generator: torch.Generator) -> torch.Tensor:
         """Draw excerpts at random.
 
@@ -38,7 +43,7 @@ class AudioWindows(Protocol):
             generator: source of randomness, on the CPU.
 
         Returns:
-            float32 [B, 1, L], full scale is +-1.
+            float32 [B, C, L], full scale is +-1.
         """
         ...
 
@@ -50,10 +55,12 @@ class CorpusWindows:
     Attributes:
         pieces: what is drawn from; more may come while it is drawn from.
         sample_rate_hz: audio samples per second.
+        num_channels: C.
     """
 
     pieces: Sequence[CorpusPiece]
     sample_rate_hz: int
+    num_channels: int = 1
 
     @classmethod
     def open(cls, corpus_folder: Path, split: Split) -> "CorpusWindows":
@@ -66,15 +73,15 @@ class CorpusWindows:
         pieces = tuple(corpus.pieces(split))
         if not pieces:
             raise InvalidRequestError(f"{corpus_folder} has no finished pieces of the {split} split. Make it larger.")
-        return cls(pieces, corpus.sample_rate_hz)
+        return cls(pieces, corpus.sample_rate_hz, corpus.sound.num_channels)
 
     def draw(self, num_windows: int, window_length: int, *, generator: torch.Generator) -> torch.Tensor:
         """See `AudioWindows.draw`."""
-        return torch.stack([self._draw_one(window_length, generator) for _ in range(num_windows)])  # B x [1, L]
+        return torch.stack([self._draw_one(window_length, generator) for _ in range(num_windows)])  # B x [C, L]
 
     def _draw_one(self, window_length: int, generator: torch.Generator) -> torch.Tensor:
-        """Return float32 [1, L]; the loudest of the tries where all are silent."""
-        loudest, highest_level = torch.zeros(1, window_length), -1.0
+        """Return float32 [C, L]; the loudest of the tries where all are silent."""
+        loudest, highest_level = torch.zeros(self.num_channels, window_length), -1.0
         for _ in range(MAX_TRIES):
             window = self._cut(window_length, generator)
             level = float(window.square().mean().sqrt())
@@ -88,16 +95,16 @@ class CorpusWindows:
 
     def _cut(self, window_length: int, generator: torch.Generator) -> torch.Tensor:
         """Cut one stem, or the sum of a random half or more of the stems, out of a random place of a piece."""
-        stems = self.pieces[_choose(len(self.pieces), generator)].audio  # int16 [S, L of the piece]
-        num_stems, length = stems.shape
+        stems = self.pieces[_choose(len(self.pieces), generator)].channels  # int16 [S, C, L of the piece]
+        num_stems, _, length = stems.shape
         start = _choose(max(1, length - window_length + 1), generator)
         num_chosen = 1
         if float(torch.rand((), generator=generator)) < MIX_SHARE:
             num_chosen = num_stems - _choose(num_stems // 2 + 1, generator)
         chosen = torch.randperm(num_stems, generator=generator)[:num_chosen].tolist()
-        cut = np.stack([stems[index, start : start + window_length] for index in chosen])  # [num_chosen, <= L]
-        mix = torch.from_numpy(cut.astype(np.float32).sum(0) / 32767)  # [<= L]
-        return torch.nn.functional.pad(mix, (0, window_length - len(mix)))[None]  # [1, L]
+        cut = np.stack([stems[index, :, start : start + window_length] for index in chosen])  # [num_chosen, C, <= L]
+        mix = torch.from_numpy(cut.astype(np.float32).sum(0) / 32767)  # [C, <= L]
+        return torch.nn.functional.pad(mix, (0, window_length - mix.shape[1]))  # [C, L]
 
 
 def _choose(count: int, generator: torch.Generator) -> int:

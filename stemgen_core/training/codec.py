@@ -80,7 +80,8 @@ def train_codec_on(
         InvalidRequestError: if the audio's rate is not the codec's.
         CheckpointError: if the folder holds another run or damaged files, or `start_from` a codec of other sizes.
     """
-    check_rates(config.sizes.sample_rate_hz, windows, held_out_windows)
+    num_channels = getattr(config.sizes, "num_channels", 1)  # a codec of bands is mono
+    check_rates(config.sizes.sample_rate_hz, windows, held_out_windows, num_channels=num_channels)
     run = _new_run(windows, held_out_windows, run_folder, config, device, start_from)
     loader = DataLoader(
         _StepBatches(windows, config),

@@ -234,13 +234,18 @@ class CodecRun(ABC, Generic[Config]):
         return True
 
 
-def check_rates(sample_rate_hz: int, *sources: AudioWindows) -> None:
-    """Refuse audio of another rate than the codec's.
+def check_rates(sample_rate_hz: int, *sources: AudioWindows, num_channels: int = 1) -> None:
+    """Refuse audio of another format than the codec's.
 
     Raises:
-        InvalidRequestError: the message names both rates.
+        InvalidRequestError: the message names both rates, or both numbers of channels.
     """
     for source in sources:
+        if source.num_channels != num_channels:
+            raise InvalidRequestError(
+                f"The codec is for {num_channels} channels, the audio has {source.num_channels}. Make the corpus with"
+                " as many: stemgen synthesize --channels."
+            )
         if source.sample_rate_hz != sample_rate_hz:
             raise InvalidRequestError(
                 f"The codec is for {sample_rate_hz} Hz, the audio has {source.sample_rate_hz} Hz."

@@ -1,7 +1,7 @@
 """The EnCodec's training: reconstruction first, then, if asked for, an adversary beside it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,11 @@ ENCODEC_TRAINING_PRESETS: dict[str, EncodecTrainingConfig] = {
         num_held_out_windows=2,
         checkpoint_interval=10,
     ),
+    "stereo_48khz": EncodecTrainingConfig(codec=ENCODEC_PRESETS["stereo_48khz"], batch_size=48, num_steps=30_000),
 }
+ENCODEC_TRAINING_PRESETS["tiny_stereo"] = replace(
+    ENCODEC_TRAINING_PRESETS["tiny"], codec=ENCODEC_PRESETS["tiny_stereo"]
+)
 
 
 class EncodecRun(CodecRun[EncodecTrainingConfig]):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from stemgen_core.corpus.roughening import roughen
+from stemgen_core.corpus.roughening import roughen_channels
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.instruments import Instrument, find_instrument
 from stemgen_core.training.conditions import conditions_of
@@ -138,7 +138,7 @@ class ExampleBatches(BatchesOfRun):
 
     @abstractmethod
     def _hear(self, contexts: torch.Tensor, num_frames: int, rng: np.random.Generator) -> torch.Tensor:
-        """Turn mixes, float32 [B, L], into what the model reads, [B, F or K, T]."""
+        """Turn mixes, float32 [B, C, L], into what the model reads, [B, F or K, T]."""
 
     @abstractmethod
     def _write(self, place: WindowPlace, num_frames: int) -> torch.Tensor:
@@ -152,7 +152,7 @@ class ExampleBatches(BatchesOfRun):
         """Choose a window, what is heard in it, and the targets: stems that are not heard."""
         for _ in range(NUM_TRIES):
             index = int(rng.integers(len(self.pieces)))
-            last_start = self.pieces[index].audio.shape[1] // self.frame_length - num_frames
+            last_start = self.pieces[index].channels.shape[2] // self.frame_length - num_frames
             if last_start < 0:
                 continue
             start = int(rng.integers(last_start + 1))
@@ -166,11 +166,11 @@ class ExampleBatches(BatchesOfRun):
         raise ValueError(f"found no window of {num_frames} frames with two stems playing in {NUM_TRIES} tries")
 
     def _mix(self, index: int, stems: list[int], start: int, num_frames: int, rng: np.random.Generator) -> np.ndarray:
-        """Sum stems over a window, float32 [L]."""
-        audio = self.pieces[index].audio
+        """Sum stems over a window, float32 [C, L]."""
+        audio = self.pieces[index].channels
         part = slice(start * self.frame_length, (start + num_frames) * self.frame_length)
         gains_db = rng.uniform(-MAX_GAIN_DB, MAX_GAIN_DB, len(stems)) if self.is_rough else np.zeros(len(stems))
-        mix = np.zeros(num_frames * self.frame_length, np.float32)
+        mix = np.zeros((audio.shape[1], num_frames * self.frame_length), np.float32)
         for stem, gain_db in zip(stems, gains_db, strict=True):
-            mix += audio[stem, part].astype(np.float32) * np.float32(10 ** (gain_db / 20) / 32_768)
-        return roughen(mix, self.sample_rate_hz, rng) if self.is_rough else mix
+            mix += audio[stem, :, part].astype(np.float32) * np.float32(10 ** (gain_db / 20) / 32_768)
+        return roughen_channels(mix, self.sample_rate_hz, rng) if self.is_rough else mix

@@ -36,6 +36,7 @@ from stemgen_core.training.conditions import FIELDS
 from stemgen_core.training.examples import ExampleBatch, ExampleBatches, WindowPlace
 from stemgen_core.training.listening import score_listening
 from stemgen_core.training.token_space import place_tokens
+from stemgen_core.types import SoundFormat
 
 MIN_ACTIVE_SHARE = 0.1  # of the frames: less is a stem that hardly plays
 MIN_ACTIVE_RMS = 0.003  # -50 dBFS over the window
@@ -59,6 +60,11 @@ class TrainingFamily(Protocol):
 
     name: str
     first_level_share: float | None
+
+    @property
+    def sound(self) -> SoundFormat:
+        """The format that its pieces have to have."""
+        ...
 
     def model_config(self, size: str) -> ModelConfig:
         """Return the model in a named size."""
@@ -90,6 +96,7 @@ class ScoreFamily:
 
     name = "score"
     first_level_share: float | None = 0.4  # the leading voice is what the others follow (decision 0012)
+    sound = SoundFormat(SAMPLE_RATE_HZ)
 
     def model_config(self, size: str) -> ModelConfig:
         """Return the model in a named size."""
@@ -147,6 +154,11 @@ class AudioFamily:
     def __init__(self, codec: WaveformCodec) -> None:
         self.codec = codec
 
+    @property
+    def sound(self) -> SoundFormat:
+        """The codec's."""
+        return SoundFormat(self.codec.spec.sample_rate_hz, self.codec.num_channels)
+
     def model_config(self, size: str) -> ModelConfig:
         """Return the model in a named size."""
         spec = self.codec.spec
@@ -203,7 +215,7 @@ class ScoreBatches(ExampleBatches):
 
     def _hear(self, contexts: torch.Tensor, num_frames: int, rng: np.random.Generator) -> torch.Tensor:
         tuning_cents = float(rng.choice(TUNINGS_CENTS)) if self.is_rough else 0.0
-        return extract_features(contexts, num_frames, tuning_cents=tuning_cents)
+        return extract_features(contexts[:, 0], num_frames, tuning_cents=tuning_cents)  # mono, see `sound`
 
     def _write(self, place: WindowPlace, num_frames: int) -> torch.Tensor:
         window = slice(place.start_frame, place.start_frame + num_frames)
@@ -224,20 +236,19 @@ class AudioBatches(ExampleBatches):
 
     def _is_playing(self, index: int, start: int, num_frames: int) -> np.ndarray:
         part = slice(start * self.frame_length, (start + num_frames) * self.frame_length)
-        samples = self.pieces[index].audio[:, part].astype(np.float32) / 32_768  # [S, L]
-        return np.sqrt(np.square(samples).mean(1)) >= MIN_ACTIVE_RMS
+        samples = self.pieces[index].channels[:, :, part].astype(np.float32) / 32_768  # [S, C, L]
+        return np.sqrt(np.square(samples).mean((1, 2))) >= MIN_ACTIVE_RMS
 
     def _hear(self, contexts: torch.Tensor, num_frames: int, rng: np.random.Generator) -> torch.Tensor:
         return self.codec.encode(
-            torch.stack([at_token_level(mix[None], self.codec.spec.sample_rate_hz) for mix in contexts])
-        )  # [B, L] -> [B, K, T]
+            torch.stack([at_token_level(mix, self.codec.spec.sample_rate_hz) for mix in contexts])
+        )  # [B, C, L] -> [B, K, T]
 
     def _write(self, place: WindowPlace, num_frames: int) -> torch.Tensor:
         part = slice(place.start_frame * self.frame_length, (place.start_frame + num_frames) * self.frame_length)
-        samples = self.pieces[place.piece].audio[place.stem, part].astype(np.float32) / 32_768
-        return self.codec.encode(at_token_level(torch.from_numpy(samples)[None], self.codec.spec.sample_rate_hz)[None])[
-            0
-        ]  # [1, 1, L] -> [K, T]
+        samples = self.pieces[place.piece].channels[place.stem, :, part].astype(np.float32) / 32_768
+        levelled = at_token_level(torch.from_numpy(samples), self.codec.spec.sample_rate_hz)
+        return self.codec.encode(levelled[None])[0]  # [1, C, L] -> [K, T]
 
     def _levels(self, instrument: Instrument) -> tuple[int, ...]:
         return tuple(range(self.codec.spec.num_codebooks))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stemgen_core.checkpoint import BundleManifest, read_manifest
 from stemgen_core.codec.waveform_codec import load_waveform_codec
+from stemgen_core.corpus.sources.source import CORPUS_SOUND
 from stemgen_core.corpus.sources.stem_folder import StemFolder
 from stemgen_core.corpus.sources.stem_layouts import StemSong
 from stemgen_core.corpus.storage import Corpus, synthesize_corpus
@@ -19,6 +20,7 @@ from stemgen_core.model.config import SIZES
 from stemgen_core.training.families import AudioFamily, ScoreFamily, TrainingFamily
 from stemgen_core.training.lm import HeldOut, LmTrainer
 from stemgen_core.training.lm_config import LmTrainingConfig
+from stemgen_core.types import SoundFormat
 
 CORPUS_FOLDER = "corpus"
 # A tenth of the rate that the weights were trained with, and a decay over half of a short run (decision 0086). Scores
@@ -143,6 +145,7 @@ def take_in(
     manifest: BundleManifest,
     run_path: Path,
     *,
+    sound: SoundFormat = CORPUS_SOUND,
     seed: int = 0,
     num_pieces: int | None = None,
     num_processes: int = 1,
@@ -154,6 +157,7 @@ def take_in(
         data: of stems, in a layout that `stems:FOLDER` reads.
         manifest: of the bundle that is to learn from it.
         run_path: of the run.
+        sound: the family's format.
         seed: of what is cut.
         num_pieces: how many; None goes by how much there is.
         num_processes: that cut side by side.
@@ -178,6 +182,7 @@ def take_in(
         duration_s=piece_s,
         num_processes=num_processes,
         sources=(f"stems:{data}",),
+        sound=sound,
         report_progress=report_progress,
     )
 

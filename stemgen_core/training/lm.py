@@ -73,6 +73,7 @@ class LmTrainer:
     ) -> None:
         if config.size not in SIZES:
             raise InvalidRequestError(f"There is no size called {config.size!r}. Choose one of: {', '.join(SIZES)}.")
+        _need_sound(family, corpus)
         self.family = family
         self.config = config
         self.device = device
@@ -204,7 +205,12 @@ class LmTrainer:
         } | self.family.score(copy.deepcopy(self.average).cpu(), held_out.pieces, held_out.batches[:2])
 
     def held_out_of(self, corpus: Corpus) -> HeldOut:
-        """Cut examples from a corpus's held-out pieces, the same for every run of the same shape."""
+        """Cut examples from a corpus's held-out pieces, the same for every run of the same shape.
+
+        Raises:
+            InvalidRequestError: if the corpus has another format than the model, or nothing is held out.
+        """
+        _need_sound(self.family, corpus)
         pieces = corpus.pieces("heldout")
         batches = self._batches(pieces, HELD_OUT_SEED, is_rough=False)
         return HeldOut(pieces, [batches[index] for index in range(self.config.num_held_out_batches)])
@@ -328,3 +334,16 @@ def _enough_of(names: list[str]) -> set[str]:
     counts = Counter(names)
     enough = {name for name, count in counts.items() if count >= MIN_STEMS_PER_INSTRUMENT}
     return enough or set(counts)
+
+
+def _need_sound(family: TrainingFamily, corpus: Corpus) -> None:
+    """Refuse a corpus of another format than the model's.
+
+    Raises:
+        InvalidRequestError: the message says how to make one of the right format.
+    """
+    if corpus.sound != family.sound:
+        raise InvalidRequestError(
+            f"The corpus in {corpus.folder} is {corpus.sound}, the model needs {family.sound}. Make one with"
+            f" `stemgen synthesize --rate {family.sound.sample_rate_hz} --channels {family.sound.num_channels}`."
+        )

@@ -53,8 +53,9 @@ class ReconstructionLoss(nn.Module):
         """Compare two batches.
 
         Args:
-            decoded: float32 [B, 1, L], L at least half the longest window.
-            original: float32 [B, 1, L].
+            decoded: float32 [B, C, L], L at least half the longest window. Of two channels half their sum and half
+                their difference are compared, too: what is heard as width is little of the sound of a side.
+            original: float32 [B, C, L].
 
         Returns:
             scalars `waveform`, `magnitude`, `log_mel` and their weighted sum `total`.
@@ -64,6 +65,7 @@ class ReconstructionLoss(nn.Module):
         """
         if decoded.shape != original.shape:
             raise ValueError(f"decoded {tuple(decoded.shape)} and original {tuple(original.shape)} differ")
+        decoded, original = _with_width(decoded), _with_width(original)
         magnitude, log_mel = decoded.new_zeros(()), decoded.new_zeros(())
         for bands, ours, theirs in self._magnitudes(decoded, original):
             magnitude = magnitude + (ours - theirs).abs().mean() / (theirs.mean() + MAGNITUDE_FLOOR)
@@ -80,7 +82,7 @@ class ReconstructionLoss(nn.Module):
     def _magnitudes(
         self, decoded: torch.Tensor, original: torch.Tensor
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        both = torch.cat([decoded, original])[:, 0]  # 2 x [B, 1, L] -> [2B, L]
+        both = torch.cat([decoded, original]).flatten(0, 1)  # 2 x [B, C, L] -> [2 B C, L]
         for length in self.window_lengths:
             window = self.get_buffer(f"window_{length}")
             spectrum = torch.stft(both, length, length // 4, window=window, return_complex=True)  # [2B, F, S]
@@ -88,6 +90,14 @@ class ReconstructionLoss(nn.Module):
             magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-10).sqrt()
             ours, theirs = magnitude.chunk(2)  # [B, F, S] each
             yield self.get_buffer(f"bands_{length}"), ours, theirs
+
+
+def _with_width(audio: torch.Tensor) -> torch.Tensor:
+    """Return [B, 4, L] of two channels, with half their sum and half their difference; one stays as it is."""
+    if audio.shape[1] == 1:
+        return audio
+    left, right = audio.unbind(1)
+    return torch.stack([left, right, (left + right) / 2, (left - right) / 2], 1)
 
 
 def mel_filters(sample_rate_hz: int, window_length: int, num_bands: int) -> torch.Tensor:

@@ -24,14 +24,14 @@ import torch
 
 from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
 from stemgen_core.codec.waveform_codec import WaveformCodec
-from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
 from stemgen_core.corpus.render import render_piece
-from stemgen_core.corpus.roughening import roughen
+from stemgen_core.corpus.roughening import roughen_channels
 from stemgen_core.corpus.sources.stem_folder import STEMS
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.sound.level import scale_to_level
 from stemgen_core.training.examples import MAX_GAIN_DB
+from stemgen_core.types import SoundFormat
 
 RENDER_SEED_STEP = 1_000_003 * 1_009  # further than any two pieces of a corpus are apart
 _MANIFEST = "manifest.json"
@@ -59,6 +59,7 @@ class _Task:
     number: int
     hop_length: int
     settings: TokenSettings
+    sound: SoundFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class _Render:
 
     entry: CorpusPiece
     number: int
-    stems: np.ndarray  # int16 [S, L], all at one level
-    mixes: np.ndarray  # int16 [M, L]
+    stems: np.ndarray  # int16 [S, C, L], all at one level
+    mixes: np.ndarray  # int16 [M, C, L]
     heard: np.ndarray  # bool [M, S]
     level: np.ndarray  # float16 [S, T], as rendered
 
@@ -104,15 +105,14 @@ def tokenise_corpus(
         raise InvalidRequestError(
             f"{corpus.folder} holds recordings, which can't be rendered again. Write its codes with --renders 1."
         )
-    if corpus.sample_rate_hz != codec.spec.sample_rate_hz:
-        raise InvalidRequestError(
-            f"The codec is for {codec.spec.sample_rate_hz} Hz, the corpus has {corpus.sample_rate_hz} Hz."
-        )
+    sound = SoundFormat(codec.spec.sample_rate_hz, codec.num_channels)
+    if corpus.sound != sound:
+        raise InvalidRequestError(f"The codec is for {sound}, the corpus is {corpus.sound}.")
     tokens = {"spec": asdict(codec.spec), **asdict(settings)}
     _write_manifest(out_folder, {**corpus.manifest, "tokens": tokens})
     codec.to(device)
     wanted = (
-        _Task(entry, number, codec.spec.hop_length, settings)
+        _Task(entry, number, codec.spec.hop_length, settings, sound)
         for entry in pieces
         if not (out_folder / "pieces" / f"{entry.index:06d}.json").exists()
         for number in range(settings.num_renders)
@@ -148,24 +148,27 @@ def _rendered(wanted: Iterator[_Task], num_processes: int) -> Iterator[_Render]:
 def _render(task: _Task) -> _Render:
     entry, number, settings = task.entry, task.number, task.settings
     if number == 0:
-        stems = entry.audio.astype(np.float32) / 32_768
+        stems = entry.channels.astype(np.float32) / 32_768  # [S, C, L]
     else:
         piece = replace(entry.piece, seed=entry.piece.seed + number * RENDER_SEED_STEP)
-        stems = render_piece(piece, is_heldout=entry.split == "heldout")
-    num_frames = stems.shape[1] // task.hop_length
-    stems = stems[:, : num_frames * task.hop_length]
+        rendered = render_piece(piece, is_heldout=entry.split == "heldout", sound=task.sound)
+        stems = rendered.reshape(len(rendered), task.sound.num_channels, -1)
+    num_frames = stems.shape[2] // task.hop_length
+    stems = stems[:, :, : num_frames * task.hop_length]
     rng = np.random.default_rng([settings.seed, entry.index, number])
     heard = np.stack([_subset(len(stems), rng) for _ in range(settings.num_mixes)])  # [M, S]
     gains = 10 ** (rng.uniform(-MAX_GAIN_DB, MAX_GAIN_DB, heard.shape) / 20) * heard
-    mixes = [roughen(mix, SAMPLE_RATE_HZ, rng) for mix in (gains @ stems).astype(np.float32)]
-    blocks = stems.reshape(len(stems), num_frames, task.hop_length)
-    level = np.sqrt(np.square(blocks).mean(2)).astype(np.float16)
-    return _Render(entry, number, _levelled(stems), _levelled(mixes), heard, level)
+    sums = np.tensordot(gains, stems, 1).astype(np.float32)  # [M, C, L]
+    rate_hz = task.sound.sample_rate_hz
+    mixes = [roughen_channels(mix, rate_hz, rng) for mix in sums]
+    blocks = stems.reshape(len(stems), -1, num_frames, task.hop_length)  # [S, C, T, hop]
+    level = np.sqrt(np.square(blocks).mean((1, 3))).astype(np.float16)
+    return _Render(entry, number, _levelled(stems, rate_hz), _levelled(mixes, rate_hz), heard, level)
 
 
-def _levelled(sounds: Iterable[np.ndarray]) -> np.ndarray:
-    """Bring each to the level of tokens, int16 [N, L]."""
-    rows = [scale_to_level(sound, SAMPLE_RATE_HZ, TOKEN_LEVEL_DB) for sound in sounds]
+def _levelled(sounds: Iterable[np.ndarray], sample_rate_hz: int) -> np.ndarray:
+    """Bring each, float32 [C, L], to the level of tokens, int16 [N, C, L]."""
+    rows = [scale_to_level(sound, sample_rate_hz, TOKEN_LEVEL_DB) for sound in sounds]
     return np.round(np.clip(np.stack(rows), -1, 1) * 32_767).astype(np.int16)
 
 
@@ -191,8 +194,8 @@ def _write_render(folder: Path, render: _Render, codec: WaveformCodec, device: s
 
 
 def _encode(sounds: np.ndarray, codec: WaveformCodec, device: str) -> np.ndarray:
-    """Encode int16 [N, L], int16 [N, K, T]."""
-    batches = torch.from_numpy(sounds)[:, None].split(_ENCODED_AT_ONCE)  # x [n, 1, L]
+    """Encode int16 [N, C, L], int16 [N, K, T]."""
+    batches = torch.from_numpy(sounds).split(_ENCODED_AT_ONCE)  # x [n, C, L]
     codes = torch.cat([codec.encode(batch.to(device).float() / 32_767).cpu() for batch in batches])
     return codes.numpy().astype(np.int16)
 

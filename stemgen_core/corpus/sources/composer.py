@@ -3,7 +3,8 @@
 from typing import Any
 
 from stemgen_core.corpus.arrangement import compose_piece
-from stemgen_core.corpus.sources.source import SourcedPiece, Split
+from stemgen_core.corpus.sources.source import CORPUS_SOUND, SourcedPiece, Split
+from stemgen_core.types import SoundFormat
 
 
 class Composer:
@@ -17,6 +18,6 @@ class Composer:
         """Return what the manifest records."""
         return {"kind": "composer", "licences": {"music": "composed by this project, MIT"}}
 
-    def draw(self, seed: int, split: Split, duration_s: float) -> SourcedPiece:
+    def draw(self, seed: int, split: Split, duration_s: float, sound: SoundFormat = CORPUS_SOUND) -> SourcedPiece:
         """Return a composed piece; see `PieceSource`."""
         return SourcedPiece(compose_piece(seed, duration_s))

@@ -12,6 +12,7 @@ from stemgen_core.corpus.piece import Piece, StemScore
 from stemgen_core.corpus.sources.chord_estimate import estimate_chords, estimate_key
 from stemgen_core.corpus.sources.midi_reading import MidiPart, MidiSong, read_midi
 from stemgen_core.corpus.sources.source import (
+    CORPUS_SOUND,
     Song,
     SourcedPiece,
     Split,
@@ -23,6 +24,7 @@ from stemgen_core.corpus.sources.source import (
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import find_instrument, instrument_of_program
 from stemgen_core.score import Note, crop_notes
+from stemgen_core.types import SoundFormat
 
 _SUFFIXES = (".mid", ".midi", ".smf", ".kar")
 _LICENCE_NAMES = ("license", "licence", "copying", "copyright", "readme")
@@ -117,7 +119,7 @@ class MidiFolder:
             "licences": licences_in(self.folder),
         }
 
-    def draw(self, seed: int, split: Split, duration_s: float) -> SourcedPiece:
+    def draw(self, seed: int, split: Split, duration_s: float, sound: SoundFormat = CORPUS_SOUND) -> SourcedPiece:
         """Return a window of a song; see `PieceSource`."""
         rng = random.Random(f"{seed}:midi")
         entry = rng.choice(self._parts[split])

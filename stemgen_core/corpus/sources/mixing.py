@@ -10,9 +10,10 @@ from typing import Any
 from stemgen_core.corpus.sources.composer import Composer
 from stemgen_core.corpus.sources.midi_folder import MidiFolder
 from stemgen_core.corpus.sources.mma import Mma
-from stemgen_core.corpus.sources.source import PieceSource, SourcedPiece, Split
+from stemgen_core.corpus.sources.source import CORPUS_SOUND, PieceSource, SourcedPiece, Split
 from stemgen_core.corpus.sources.stem_folder import StemFolder
 from stemgen_core.errors import AudioFormatError, InvalidRequestError
+from stemgen_core.types import SoundFormat
 
 COMPOSER_ONLY = ("composer",)
 _NUM_TRIES = 8
@@ -100,7 +101,7 @@ class MixedSource:
             {**source.describe(), "weight": spec.weight} for spec, source in zip(self.specs, self.sources, strict=True)
         ]
 
-    def draw(self, seed: int, split: Split, duration_s: float) -> SourcedPiece:
+    def draw(self, seed: int, split: Split, duration_s: float, sound: SoundFormat = CORPUS_SOUND) -> SourcedPiece:
         """Return a piece of one of the sources; one that fails is drawn again with another seed.
 
         Raises:
@@ -114,7 +115,7 @@ class MixedSource:
         for attempt in range(_NUM_TRIES):
             source = rng.choices([source for _, source in offered], [weight for weight, _ in offered])[0]
             try:
-                return source.draw(seed if attempt == 0 else seed + attempt * 1_000_000_007, split, duration_s)
+                return source.draw(seed if attempt == 0 else seed + attempt * 1_000_000_007, split, duration_s, sound)
             except (InvalidRequestError, AudioFormatError) as error:
                 reason = error
         raise InvalidRequestError(f"{_NUM_TRIES} draws in a row gave no piece; the last: {reason}") from reason

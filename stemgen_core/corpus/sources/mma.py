@@ -13,8 +13,9 @@ from stemgen_core.corpus.genre_table import GENRES
 from stemgen_core.corpus.plan import Plan, draw_plan
 from stemgen_core.corpus.sources.midi_folder import piece_of_song
 from stemgen_core.corpus.sources.midi_reading import read_midi
-from stemgen_core.corpus.sources.source import SourcedPiece, Split
+from stemgen_core.corpus.sources.source import CORPUS_SOUND, SourcedPiece, Split
 from stemgen_core.errors import InvalidRequestError, MissingDependencyError
+from stemgen_core.types import SoundFormat
 
 _TIMEOUT_S = 60
 # A genre of ours and grooves of mma's standard library that suit its chords.
@@ -67,7 +68,7 @@ class Mma:
             "licences": {"chords": "composed by this project, MIT", "program": "mma, GPL-2.0-or-later, not shipped"},
         }
 
-    def draw(self, seed: int, split: Split, duration_s: float) -> SourcedPiece:
+    def draw(self, seed: int, split: Split, duration_s: float, sound: SoundFormat = CORPUS_SOUND) -> SourcedPiece:
         """Return what mma makes of a chart; see `PieceSource`.
 
         Raises:

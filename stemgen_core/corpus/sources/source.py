@@ -8,9 +8,11 @@ from typing import Any, Literal, Protocol, TypeVar
 from stemgen_core.corpus.piece import Piece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.sound.level import FloatArray
+from stemgen_core.types import SoundFormat
 
 Split = Literal["train", "heldout"]
 
+CORPUS_SOUND = SoundFormat()  # unless it is asked for otherwise
 _HELDOUT_SHARE = 0.05
 
 
@@ -20,7 +22,8 @@ class SourcedPiece:
 
     Attributes:
         piece: what is known of it.
-        audio: float32 [S, L] at the corpus's rate where the source has recordings; None: to be rendered.
+        audio: float32 [S, L], with more channels than one [S, C, L], in the corpus's format where the source has
+            recordings; None: to be rendered.
     """
 
     piece: Piece
@@ -30,13 +33,14 @@ class SourcedPiece:
 class PieceSource(Protocol):
     """Makes pieces; the same seed gives the same piece, and no song is in both splits."""
 
-    def draw(self, seed: int, split: Split, duration_s: float) -> SourcedPiece:
+    def draw(self, seed: int, split: Split, duration_s: float, sound: SoundFormat = CORPUS_SOUND) -> SourcedPiece:
         """Return a piece of a split.
 
         Args:
             seed: any integer.
             split: "train" or "heldout".
             duration_s: wanted length; a song that is shorter gives a shorter piece.
+            sound: the corpus's format, for sources that have recordings.
         """
         ...
 

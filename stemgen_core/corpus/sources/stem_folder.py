@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
 from stemgen_core.corpus.piece import Piece, StemScore
 from stemgen_core.corpus.sources.midi_folder import licences_in
 from stemgen_core.corpus.sources.midi_reading import read_midi
 from stemgen_core.corpus.sources.source import (
+    CORPUS_SOUND,
     SourcedPiece,
     Split,
     digest_of,
@@ -22,6 +22,7 @@ from stemgen_core.corpus.sources.stem_layouts import StemFile, StemSong, find_so
 from stemgen_core.errors import AudioFormatError, InvalidRequestError
 from stemgen_core.score import Note, crop_notes
 from stemgen_core.sound.level import CATEGORY_LEVEL_DB, SILENCE_DB, FloatArray, active_rms_db, scale_to_level
+from stemgen_core.types import SoundFormat
 
 STEMS = "stems"  # what a manifest calls such a source
 _NUM_TRIES = 6
@@ -76,7 +77,7 @@ class StemFolder:
             "licences": licences_in(self.folder),
         }
 
-    def draw(self, seed: int, split: Split, duration_s: float) -> SourcedPiece:
+    def draw(self, seed: int, split: Split, duration_s: float, sound: SoundFormat = CORPUS_SOUND) -> SourcedPiece:
         """Return a window of a song, with the stems that sound in it; see `PieceSource`.
 
         Raises:
@@ -89,7 +90,7 @@ class StemFolder:
         best: tuple[list[StemFile], list[FloatArray], float] = ([], [], 0.0)
         for _ in range(_NUM_TRIES):
             start_s = rng.uniform(0, max(0.0, length_s - window_s))
-            stems, sounds = _audible(song, start_s, window_s)
+            stems, sounds = _audible(song, start_s, window_s, sound)
             if len(stems) > len(best[0]):
                 best = (stems, sounds, start_s)
             if len(stems) == len(song.stems):
@@ -99,14 +100,15 @@ class StemFolder:
             raise AudioFormatError(f"Fewer than two stems of {song.title} sound at once in {_NUM_TRIES} windows.")
         levelled = [
             scale_to_level(
-                sound,
-                SAMPLE_RATE_HZ,
+                samples,
+                sound.sample_rate_hz,
                 CATEGORY_LEVEL_DB[stem.instrument] + rng.uniform(-_LEVEL_JITTER_DB, _LEVEL_JITTER_DB),
             )
-            for stem, sound in zip(stems, sounds, strict=True)
+            for stem, samples in zip(stems, sounds, strict=True)
         ]
-        audio = np.stack(levelled).astype(np.float32)
-        return SourcedPiece(_describe(song, stems, seed, start_s, audio.shape[1] / SAMPLE_RATE_HZ), audio)
+        audio = np.stack(levelled).astype(np.float32)  # [S, C, L]
+        piece = _describe(song, stems, seed, start_s, audio.shape[2] / sound.sample_rate_hz)
+        return SourcedPiece(piece, audio[:, 0] if sound.num_channels == 1 else audio)
 
 
 def _describe(song: StemSong, stems: list[StemFile], seed: int, start_s: float, duration_s: float) -> Piece:
@@ -141,18 +143,20 @@ def _notes(stem: StemFile, start_s: float, duration_s: float) -> list[Note]:
     return crop_notes(notes, start_s, start_s + duration_s)
 
 
-def _audible(song: StemSong, start_s: float, window_s: float) -> tuple[list[StemFile], list[FloatArray]]:
-    """Return the stems that sound in a window, and their audio, float32 [L] each."""
+def _audible(
+    song: StemSong, start_s: float, window_s: float, sound: SoundFormat
+) -> tuple[list[StemFile], list[FloatArray]]:
+    """Return the stems that sound in a window, and their audio, float32 [C, L] each."""
     stems, sounds = [], []
     for stem in song.stems:
-        parts = [_read_window(path, start_s, window_s) for path in stem.paths]
-        length = round(window_s * SAMPLE_RATE_HZ)
-        sound = np.zeros(length, np.float32)
-        for part in parts:
-            sound[: min(length, part.size)] += part[:length]
-        if active_rms_db(sound, SAMPLE_RATE_HZ) > max(_AUDIBLE_DB, SILENCE_DB):
+        length = round(window_s * sound.sample_rate_hz)
+        samples = np.zeros((sound.num_channels, length), np.float32)
+        for path in stem.paths:
+            part = _read_window(path, start_s, window_s, sound)[:, :length]
+            samples[:, : part.shape[1]] += part
+        if active_rms_db(samples, sound.sample_rate_hz) > max(_AUDIBLE_DB, SILENCE_DB):
             stems.append(stem)
-            sounds.append(sound)
+            sounds.append(samples)
     return stems, sounds
 
 
@@ -170,18 +174,20 @@ def _duration_s(path: Path) -> float:
         raise AudioFormatError(f"{path} cannot be read: {error}") from error
 
 
-def _read_window(path: Path, start_s: float, window_s: float) -> FloatArray:
-    """Read part of a file as mono at the corpus's rate, float32 [L]."""
+def _read_window(path: Path, start_s: float, window_s: float, sound: SoundFormat) -> FloatArray:
+    """Read part of a file in the corpus's format, float32 [C, L]; what has one channel sounds on all."""
     import soundfile
     import soxr
 
     try:
         with soundfile.SoundFile(path) as file:
             file.seek(min(file.frames, round(start_s * file.samplerate)))
-            samples = file.read(round(window_s * file.samplerate), dtype="float32", always_2d=True).mean(axis=1)
+            samples = file.read(round(window_s * file.samplerate), dtype="float32", always_2d=True)  # [L, C]
             rate_hz = file.samplerate
     except soundfile.LibsndfileError as error:
         raise AudioFormatError(f"{path} cannot be read: {error}") from error
-    if rate_hz != SAMPLE_RATE_HZ and samples.size:
-        samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
-    return np.nan_to_num(samples).astype(np.float32)
+    if samples.shape[1] != sound.num_channels:
+        samples = np.repeat(samples.mean(axis=1, keepdims=True), sound.num_channels, axis=1)
+    if rate_hz != sound.sample_rate_hz and samples.size:
+        samples = soxr.resample(samples, rate_hz, sound.sample_rate_hz)
+    return np.nan_to_num(samples.T).astype(np.float32)

@@ -195,7 +195,7 @@ def test_evaluate_writes_results_and_prints_the_tables(
     ("arguments", "message"),
     [
         (["evaluate", "c", "--out", "o", "--items", "1"], "needs 2 items or more, got 1"),
-        (["examples", "o"], "Name a corpus with --corpus, a folder of clips with --contexts"),
+        (["examples", "o"], "Name a corpus with --corpus, a folder of clips with --contexts, or one of --recordings"),
     ],
     ids=["evaluate", "examples"],
 )

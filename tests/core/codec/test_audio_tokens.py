@@ -64,7 +64,7 @@ def test_beyond_its_end_the_context_is_silent(tokens: AudioTokens) -> None:
 
 @pytest.mark.parametrize("context", [noise(6400, 44_100), noise(6400, num_channels=2)], ids=["rate", "stereo"])
 def test_a_context_that_was_not_prepared_is_refused(tokens: AudioTokens, context: Waveform) -> None:
-    with pytest.raises(ValueError, match="expected mono at 32000 Hz"):
+    with pytest.raises(ValueError, match="expected 1 channels at 32000 Hz"):
         tokens.encode(context, 4)
 
 

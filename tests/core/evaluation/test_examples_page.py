@@ -76,3 +76,19 @@ def test_a_stem_without_notes_gets_a_spectrogram_and_names_are_escaped(model: St
     assert 'src="a&amp;b-1.png"' in html
     assert "&lt;odd&gt; &amp; id" in html
     assert "stemgen &lt;examples&gt;" in html
+
+
+def test_what_was_recorded_live_stands_on_the_page_with_its_picture(model: StemGenerator, tmp_path: Path) -> None:
+    for name in ("live-lofi", "live-techno"):
+        soundfile.write(tmp_path / f"{name}.ogg", random_piece(1, 2.0)[0].T, 32_000)
+    page = ExamplesPage(tmp_path / "page", model, SETTINGS)
+
+    path = write_examples(
+        page, pieces=[], clips=[], num_examples=0, command="x", recordings=sorted(tmp_path.glob("*.ogg"))
+    )
+
+    html = path.read_text(encoding="utf-8")
+    named = re.findall(r'src="([^"]+)"', html)
+    assert named == ["live-lofi.ogg", "live-lofi.png", "live-techno.ogg", "live-techno.png"]
+    assert all((tmp_path / "page" / file).stat().st_size > 500 for file in named)
+    assert "Played live" in html

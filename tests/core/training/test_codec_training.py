@@ -22,6 +22,7 @@ class Tones:
     """Draws tones of random pitch: audio from nothing."""
 
     sample_rate_hz: int = 32_000
+    num_channels: int = 1
 
     def draw(self, num_windows: int, window_length: int, *, generator: torch.Generator) -> torch.Tensor:
         pitches_hz = 110 * 2 ** (torch.rand(num_windows, 1, 1, generator=generator) * 3)

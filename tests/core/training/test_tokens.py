@@ -26,7 +26,7 @@ SETTINGS = TokenSettings(num_renders=2, num_mixes=3)
 WINDOW = 40
 
 
-def quieter_with_another_seed(piece: Piece, *, is_heldout: bool) -> np.ndarray:
+def quieter_with_another_seed(piece: Piece, *, is_heldout: bool, **_sound: object) -> np.ndarray:
     """Stand in for FluidSynth: another render is the same at half the level."""
     return 0.5 * render(replace(piece, seed=0)).astype(np.float32) / 32_767
 
@@ -131,7 +131,7 @@ def test_codes_of_other_settings_are_not_mixed_in(corpus: Corpus, written: Corpu
 def test_a_corpus_of_another_rate_is_refused(corpus: Corpus, codec: EncodecCodec, tmp_path: Path) -> None:
     other = Corpus(corpus.folder, {**corpus.manifest, "sample_rate_hz": 48_000})
 
-    with pytest.raises(InvalidRequestError, match="32000 Hz, the corpus has 48000 Hz"):
+    with pytest.raises(InvalidRequestError, match="mono at 32000 Hz, the corpus is mono at 48000 Hz"):
         tokenise_corpus(iter(corpus.pieces()), other, codec, tmp_path, SETTINGS)
 
 
