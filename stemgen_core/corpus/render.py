@@ -79,7 +79,7 @@ def render_stem(
         sound: the corpus's format. Fonts place their notes between the sides; our synthesiser plays in the middle.
 
     Returns:
-        float32 [C, L], peak at most -1 dBFS.
+        float32 [L], with more channels than one [C, L]; peak at most -1 dBFS.
 
     Raises:
         MissingDependencyError: if FluidSynth, a font or pedalboard is not there.
@@ -107,7 +107,8 @@ def render_stem(
         for effect in effects:
             samples = effect(samples, sound.sample_rate_hz)
     jitter_db = rng.uniform(-LEVEL_JITTER_DB, LEVEL_JITTER_DB)
-    return scale_to_level(samples, sound.sample_rate_hz, CATEGORY_LEVEL_DB[stem.instrument] + jitter_db)
+    levelled = scale_to_level(samples, sound.sample_rate_hz, CATEGORY_LEVEL_DB[stem.instrument] + jitter_db)
+    return levelled[0] if sound.num_channels == 1 else levelled
 
 
 def _play_electronically(

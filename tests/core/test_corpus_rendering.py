@@ -10,6 +10,7 @@ from stemgen_core.corpus.render import LEVEL_JITTER_DB, draw_tuning_cents, is_el
 from stemgen_core.errors import MissingDependencyError
 from stemgen_core.score import Note
 from stemgen_core.sound.level import CATEGORY_LEVEL_DB, PEAK_CEILING, active_rms_db
+from stemgen_core.types import SoundFormat
 from tests.core.rendering_needs import needs_rendering
 
 pytestmark = needs_rendering
@@ -147,3 +148,12 @@ def test_electronic_sounds_are_for_electronic_programs_and_above_all_for_their_g
     assert share("drums", 25, "techno") > 0.8
     assert 0.1 < share("bass", 38, "rock") < 0.4
     assert share("bass", 32, "techno") == share("piano", 0, "techno") == share("drums", 0, "techno") == 0
+
+
+def test_in_stereo_fonts_place_notes_between_the_sides_and_all_stems_have_both() -> None:
+    piece = compose_piece(3, 2.0)
+
+    audio = render_piece(piece, is_heldout=True, sound=SoundFormat(48_000, 2))
+
+    assert audio.shape == (len(piece.stems), 2, 96_000)
+    assert any(np.abs(left - right).max() > 1e-3 for left, right in audio)

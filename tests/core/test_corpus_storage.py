@@ -9,6 +9,7 @@ import pytest
 from stemgen_core.corpus import storage
 from stemgen_core.corpus.storage import HELDOUT_EVERY, Corpus, seed_of, split_of, synthesize_corpus
 from stemgen_core.errors import InvalidRequestError
+from stemgen_core.types import SoundFormat
 from tests.core.rendering_needs import needs_rendering
 
 ROOT = Path(__file__).parents[2]
@@ -19,9 +20,9 @@ def fast_rendering(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Replace rendering by a tone per stem that depends on its notes; returns the held-out flags it was asked with."""
     asked = []
 
-    def render(piece, *, is_heldout: bool = False) -> np.ndarray:  # noqa: ANN001
+    def render(piece, *, is_heldout: bool, sound: SoundFormat) -> np.ndarray:  # noqa: ANN001
         asked.append(is_heldout)
-        length = round(piece.duration_s * storage.SAMPLE_RATE_HZ)
+        length = round(piece.duration_s * sound.sample_rate_hz)
         return np.stack([np.full(length, len(stem.notes) / 1000, np.float32) for stem in piece.stems])
 
     monkeypatch.setattr(storage, "render_piece", render)
