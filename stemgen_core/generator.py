@@ -23,7 +23,7 @@ from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sampling.windows import plan_windows
 from stemgen_core.score import Note
 from stemgen_core.stretch import Stretch
-from stemgen_core.types import SoundFormat, Waveform
+from stemgen_core.types import Waveform
 
 MIN_CONTEXT_S = 0.25
 MAX_CONTEXT_S = 600.0
@@ -135,13 +135,6 @@ class StemGenerator:
     def family(self) -> str:
         """`score` or `audio`."""
         return self._bundle.manifest.family
-
-    @property
-    def sound(self) -> SoundFormat | None:
-        """The format of what the model itself plays; None where notes are played in any."""
-        if self.family == "score":
-            return None
-        return SoundFormat(self.target_codec.spec.sample_rate_hz, self._context_codec.num_channels)
 
     @property
     def device(self) -> str:

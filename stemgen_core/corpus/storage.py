@@ -238,8 +238,7 @@ def synthesize_corpus(
             f"A corpus needs 1 piece, 1 process and {MIN_SECONDS:g} s or more,"
             f" got {num_pieces}, {num_processes} and {duration_s:g}."
         )
-    if sound.num_channels not in (1, 2) or not MIN_RATE_HZ <= sound.sample_rate_hz <= MAX_RATE_HZ:
-        raise InvalidRequestError(f"A corpus is mono or stereo at {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, not {sound}.")
+    _check_sound(sound)
     mixed = _sources(tuple(sources))
     (folder / "pieces").mkdir(parents=True, exist_ok=True)
     manifest = {
@@ -269,6 +268,11 @@ def synthesize_corpus(
         with multiprocessing.get_context("spawn").Pool(num_processes) as pool:
             _drain(pool.imap_unordered(_make_piece, tasks), num_done, num_pieces, report_progress)
     return Corpus.open(folder)
+
+
+def _check_sound(sound: SoundFormat) -> None:
+    if sound.num_channels not in (1, 2) or not MIN_RATE_HZ <= sound.sample_rate_hz <= MAX_RATE_HZ:
+        raise InvalidRequestError(f"A corpus is mono or stereo at {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, not {sound}.")
 
 
 def _drain(results: Any, num_done: int, num_pieces: int, report_progress: Callable[[int, int], None] | None) -> None:
