@@ -233,11 +233,7 @@ def synthesize_corpus(
         InvalidRequestError: if an argument is out of range, a source is of no use or the folder holds another corpus.
         MissingDependencyError: if FluidSynth, a font, pedalboard or a source's program is not there.
     """
-    if num_pieces < 1 or num_processes < 1 or duration_s < MIN_SECONDS:
-        raise InvalidRequestError(
-            f"A corpus needs 1 piece, 1 process and {MIN_SECONDS:g} s or more,"
-            f" got {num_pieces}, {num_processes} and {duration_s:g}."
-        )
+    _check_size(num_pieces, num_processes, duration_s)
     _check_sound(sound)
     mixed = _sources(tuple(sources))
     (folder / "pieces").mkdir(parents=True, exist_ok=True)
@@ -268,6 +264,14 @@ def synthesize_corpus(
         with multiprocessing.get_context("spawn").Pool(num_processes) as pool:
             _drain(pool.imap_unordered(_make_piece, tasks), num_done, num_pieces, report_progress)
     return Corpus.open(folder)
+
+
+def _check_size(num_pieces: int, num_processes: int, duration_s: float) -> None:
+    if num_pieces < 1 or num_processes < 1 or duration_s < MIN_SECONDS:
+        raise InvalidRequestError(
+            f"A corpus needs 1 piece, 1 process and {MIN_SECONDS:g} s or more,"
+            f" got {num_pieces}, {num_processes} and {duration_s:g}."
+        )
 
 
 def _check_sound(sound: SoundFormat) -> None:
