@@ -31,11 +31,18 @@ async ([seconds, act]) => {
   node.port.onmessage = (event) => blocks.push(event.data);
   taps.forEach((tap, input) => tap.connect(node, 0, input));
   const zeroFrame = engine.zeroFrame;
-  if (act) setTimeout(() => new Function(act)(), 150 * seconds);
-  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  // As many blocks as asked for, however long a busy machine takes to render them.
+  const numBlocks = 1 + Math.floor((seconds * engine.sampleRateHz) / 128);
+  for (let hasActed = !act; blocks.length < numBlocks; ) {
+    if (!hasActed && blocks.length > numBlocks / 4) {
+      new Function(act)();
+      hasActed = true;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
   taps.forEach((tap) => tap.disconnect(node));
   // The first block may have been rendered before all taps were connected.
-  const kept = blocks.slice(1, 1 + Math.floor((seconds * 0.6 * engine.sampleRateHz) / 128));
+  const kept = blocks.slice(1, numBlocks);
   const gaps = kept.filter((block, at) => at && block.frame !== kept[at - 1].frame + 128).length;
   const text = (input) => {
     const samples = new Float32Array(128 * kept.length);
@@ -77,12 +84,12 @@ class Tap:
         return float(np.sqrt(np.mean(self.after_gain[track_id] ** 2)))
 
 
-def listen(page: Page, seconds: float = 1.0, *, act: str = "") -> Tap:
+def listen(page: Page, seconds: float = 0.6, *, act: str = "") -> Tap:
     """Record the running engine.
 
     Args:
         page: with the studio playing.
-        seconds: how long to wait; 60 % of it are kept.
+        seconds: of sound to record.
         act: script to run early in the recording.
     """
     heard = page.evaluate(_TAP, [seconds, act])
@@ -94,6 +101,17 @@ def listen(page: Page, seconds: float = 1.0, *, act: str = "") -> Tap:
         before_gain={name: _samples(channel["source"]) for name, channel in channels.items()},
         after_gain={name: _samples(channel["gained"]) for name, channel in channels.items()},
         urls=heard["urls"],
+    )
+
+
+def let_sound(page: Page, seconds: float) -> None:
+    """Wait until so much more has sounded by the audio clock, which lags on a busy machine."""
+    page.evaluate(
+        """async (seconds) => {
+          const end = stemEngine.context.currentTime + seconds;
+          while (stemEngine.context.currentTime < end) await new Promise((resolve) => setTimeout(resolve, 5));
+        }""",
+        seconds,
     )
 
 

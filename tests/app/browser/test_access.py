@@ -13,7 +13,11 @@ pytestmark = BROWSER_MARKS
 AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
 # What axe can't know: an item of a tree is called by its own name, though its children are inside it.
 RIGHT_AS_IT_IS = ("label-content-name-mismatch: li[aria-level",)
+# Colours on their way are no colours: whatever changes begins by the second frame, and is waited for.
 _SERIOUS = """async () => {
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  const isChange = (animation) => animation instanceof CSSTransition;
+  await Promise.allSettled(document.getAnimations().filter(isChange).map((change) => change.finished));
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
@@ -22,7 +26,6 @@ _SERIOUS = """async () => {
 
 
 def _serious(page: Page) -> list[str]:
-    page.wait_for_timeout(400)  # colours on their way are no colours
     return [found for found in page.evaluate(_SERIOUS) if not found.startswith(RIGHT_AS_IT_IS)]
 
 

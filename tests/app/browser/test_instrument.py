@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
 from tests.app.browser.steps import audible, generate, pick, play, start_from_example
-from tests.app.browser.tap import Tap, lag, listen
+from tests.app.browser.tap import Tap, lag, let_sound, listen
 
 pytestmark = BROWSER_MARKS
 
@@ -56,7 +56,7 @@ def test_a_loop_of_one_bar_never_leaves_it_and_all_stay_in_sync_early_and_after_
         page.keyboard.press("[")
     region = page.evaluate("stemEngine.region")
     assert region["end"] - region["start"] == BAR_FRAMES
-    page.wait_for_timeout(200)
+    let_sound(page, 0.2)
 
     for _ in ("early", "late"):
         tap = listen(page)
@@ -79,7 +79,7 @@ def test_a_loop_of_one_bar_never_leaves_it_and_all_stay_in_sync_early_and_after_
         )
         assert region["start"] <= min(positions) <= max(positions) < region["end"]
         assert len(set(positions)) > 20
-        page.wait_for_timeout(4 * 500)
+        let_sound(page, 4 * 0.5)
 
 
 def test_bars_are_dragged_on_the_ruler_arrows_step_by_bars_and_the_loop_follows(page: Page) -> None:
@@ -115,7 +115,7 @@ def test_switching_variations_is_a_crossfade_of_ten_milliseconds(server: Server,
     play(page)
     page.keyboard.press("1")
     first, second = page.evaluate("stemStage.candidates().map((variation) => variation.variation_id)")
-    page.wait_for_timeout(100)
+    let_sound(page, 0.1)
 
     tap = listen(page, act="stemStage.auditionIndex(1)")
 
@@ -135,12 +135,12 @@ def test_going_to_another_node_while_playing_changes_the_mix_on_a_bar_line_witho
     generate(page, "Bass", 1)
     pick(page, "A")
     play(page)
-    page.wait_for_timeout(600)
+    let_sound(page, 0.6)
     zero_frame = page.evaluate("stemEngine.zeroFrame")
     bass = page.evaluate("stemStage.dock.tracks[1].track_id")
     page.evaluate("document.activeElement.blur()")
 
-    tap = listen(page, 6.0, act="stemStage.dispatchEvent(new Event('up'))")
+    tap = listen(page, 3.6, act="stemStage.dispatchEvent(new Event('up'))")
 
     gains = _gains(tap, bass)
     assert np.nanmin(gains[:2000]) > 0.99
@@ -218,7 +218,7 @@ def test_holding_c_lets_the_other_mix_sound_on_the_same_clock(server: Server, pa
     heard = []
     for act in (page.keyboard.down, page.keyboard.up):
         act("c")
-        page.wait_for_timeout(100)
+        let_sound(page, 0.1)
         tap = listen(page)
         assert tap.zero_frame == zero_frame
         lags = [lag(tap.before_gain[name], _file(server, tap, name)) for name in tap.before_gain]

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
 from tests.app.browser.steps import generate, pick, play, start_from_example
-from tests.app.browser.tap import Tap, lag, listen
+from tests.app.browser.tap import Tap, lag, let_sound, listen
 
 pytestmark = BROWSER_MARKS
 
@@ -41,7 +41,7 @@ def test_all_variations_run_in_sync_early_and_after_four_loops(server: Server, p
     play(page)
 
     early = listen(page)
-    page.wait_for_timeout(1000 * 4 * LOOP_S)
+    let_sound(page, 4 * LOOP_S)
     late = listen(page)
 
     for tap in (early, late):
@@ -72,8 +72,8 @@ def test_keys_switch_variations_without_a_restart_and_only_the_chosen_one_sounds
 
     for key, chosen in enumerate(ids, start=1):
         page.keyboard.press(str(key))
-        page.wait_for_timeout(100)  # ten times the crossfade
-        tap = listen(page, 0.6)
+        let_sound(page, 0.1)  # ten times the crossfade
+        tap = listen(page, 0.36)
 
         assert tap.zero_frame == zero_frame
         assert tap.rms(chosen) > 0.001  # a burst dies away before the next beat
@@ -87,7 +87,7 @@ def test_picking_while_playing_neither_restarts_nor_doubles_the_stem(server: Ser
     zero_frame = page.evaluate("stemEngine.zeroFrame")
 
     pick(page, "B")
-    page.wait_for_timeout(100)
+    let_sound(page, 0.1)
     tap = listen(page)
 
     assert tap.zero_frame == zero_frame
@@ -104,8 +104,8 @@ def test_solo_mute_and_listening_modes_silence_exactly_the_others(page: Page) ->
 
     def heard(press: str) -> tuple[bool, bool]:
         page.locator(press).click()
-        page.wait_for_timeout(100)
-        tap = listen(page, 0.5)
+        let_sound(page, 0.1)
+        tap = listen(page, 0.3)
         return tap.rms(context_id) > 0, tap.rms(stem_id) > 0
 
     assert heard("#dock [data-mode=solo]") == (False, True)
