@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 # Records every source of the engine before and after its gain, on the audio thread, with the frame it began at.
 _TAP = """
-async ([seconds, act]) => {
+async ([seconds, act, until]) => {
   const engine = stemEngine;
   const worklet = `registerProcessor("tap", class extends AudioWorkletProcessor {
     process(inputs) {
@@ -32,14 +32,18 @@ async ([seconds, act]) => {
   taps.forEach((tap, input) => tap.connect(node, 0, input));
   const zeroFrame = engine.zeroFrame;
   // As many blocks as asked for, however long a busy machine takes to render them.
-  const numBlocks = 1 + Math.floor((seconds * engine.sampleRateHz) / 128);
-  for (let hasActed = !act; blocks.length < numBlocks; ) {
-    if (!hasActed && blocks.length > numBlocks / 4) {
-      new Function(act)();
-      hasActed = true;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  const wait = async (isEnough) => {
+    while (!isEnough()) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  const wanted = 1 + Math.floor((seconds * engine.sampleRateHz) / 128);
+  let numBlocks = wanted;
+  if (act) {
+    await wait(() => blocks.length > wanted / 4);
+    new Function(act)();
+    await wait(new Function(`return ${until}`));
+    numBlocks = blocks.length + wanted;
   }
+  await wait(() => blocks.length >= numBlocks);
   taps.forEach((tap) => tap.disconnect(node));
   // The first block may have been rendered before all taps were connected.
   const kept = blocks.slice(1, numBlocks);
@@ -84,15 +88,16 @@ class Tap:
         return float(np.sqrt(np.mean(self.after_gain[track_id] ** 2)))
 
 
-def listen(page: Page, seconds: float = 0.6, *, act: str = "") -> Tap:
+def listen(page: Page, seconds: float = 0.6, *, act: str = "", until: str = "true") -> Tap:
     """Record the running engine.
 
     Args:
         page: with the studio playing.
         seconds: of sound to record.
         act: script to run early in the recording.
+        until: what is to come of it, as an expression; `seconds` more are recorded from then on.
     """
-    heard = page.evaluate(_TAP, [seconds, act])
+    heard = page.evaluate(_TAP, [seconds, act, until])
     channels = heard["channels"]
     return Tap(
         frame=heard["frame"],

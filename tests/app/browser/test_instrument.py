@@ -140,7 +140,7 @@ def test_going_to_another_node_while_playing_changes_the_mix_on_a_bar_line_witho
     bass = page.evaluate("stemStage.dock.tracks[1].track_id")
     page.evaluate("document.activeElement.blur()")
 
-    tap = listen(page, 3.6, act="stemStage.dispatchEvent(new Event('up'))")
+    tap = listen(page, 1.2, act="stemStage.dispatchEvent(new Event('up'))", until="stemStage.dock.tracks.length === 1")
 
     gains = _gains(tap, bass)
     assert np.nanmin(gains[:2000]) > 0.99
