@@ -14,8 +14,9 @@ import torch
 from app.examples import FOLDER, INDEX_NAME
 from stemgen_core.audio import write_flac
 from stemgen_core.corpus.arrangement import compose_piece
+from stemgen_core.corpus.offline_synth import SAMPLE_RATE_HZ
 from stemgen_core.corpus.piece import Piece, StemScore
-from stemgen_core.corpus.render import SAMPLE_RATE_HZ, render_stem
+from stemgen_core.corpus.render import render_stem
 from stemgen_core.score import Note
 from stemgen_core.types import Waveform
 

@@ -68,6 +68,7 @@ class MeanFeatures:
     """Hears the mean of each frame."""
 
     name = "toy-features"
+    num_channels = 1
     num_features = NUM_FEATURES
     heard: list[Waveform] = field(default_factory=list)
 
