@@ -8,6 +8,7 @@ URL_PREFIX = "/studio-static"
 
 # In the order in which they need each other.
 SCRIPTS = (
+    "event_stream.js",
     "appearance.js",
     "dom.js",
     "timeline.js",

@@ -1,0 +1,62 @@
+"""What is asked for in the moment in which the server ends its stream of answers is answered all the same."""
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.app.browser.conftest import BROWSER_MARKS, Server, Visit
+from tests.app.browser.steps import start_from_example
+
+pytestmark = BROWSER_MARKS
+
+# A network that, once `holdTheEnd()` was called, keeps the word that ends the stream until `letItEnd()` is called.
+SLOW_NETWORK = """
+(() => {
+  const network = window.fetch.bind(window);
+  let mayEnd = Promise.resolve();
+  window.endsHeld = 0;
+  window.holdTheEnd = () => { mayEnd = new Promise((resolve) => { window.letItEnd = resolve; }); };
+  window.fetch = async (input, init) => {
+    const answer = await network(input, init);
+    if (!String(input.url || input).includes("/queue/data")) return answer;
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const encoder = new TextEncoder();
+    const body = new ReadableStream({
+      async start(listener) {
+        for (;;) {
+          const { value, done } = await reader.read();
+          if (done) return listener.close();
+          const at = value.indexOf('data: {"msg":"close_stream"');
+          if (at < 0) { listener.enqueue(encoder.encode(value)); continue; }
+          if (at > 0) listener.enqueue(encoder.encode(value.slice(0, at)));
+          window.endsHeld += 1;
+          await mayEnd;
+          listener.enqueue(encoder.encode(value.slice(at)));
+        }
+      },
+      cancel: (why) => reader.cancel(why),
+    });
+    return new Response(body, { status: answer.status, headers: answer.headers });
+  };
+})();
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _slow_network(usual_context: BrowserContext) -> None:
+    usual_context.add_init_script(SLOW_NETWORK)
+
+
+def test_what_is_done_while_the_stream_is_ending_is_shown(server: Server, visit: Visit) -> None:
+    page = visit(server.url)
+    start_from_example(page)
+    page.evaluate("endsHeld = 0; holdTheEnd()")
+    page.locator("#tree [role=treeitem]").press("s")
+    expect(page.locator('#tree .star[aria-pressed="true"]')).to_have_count(1)
+    page.wait_for_function("endsHeld > 0")
+
+    with page.expect_response("**/gradio_api/queue/join*") as asked:
+        page.locator("#tree [role=treeitem]").press("s")
+    asked.value.finished()
+    page.evaluate("letItEnd()")
+
+    expect(page.locator('#tree .star[aria-pressed="true"]')).to_have_count(0)
