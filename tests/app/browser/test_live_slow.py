@@ -36,10 +36,8 @@ def test_a_machine_too_slow_for_the_loop_is_told_so_and_goes_on_with_a_longer_on
     assert page.evaluate("stemLive.engine.isPlaying")  # what plays goes on
     button.click()
 
+    # How long a loop is proposed for how slow a machine is claimed in simulated time (tests/app/live).
+    assert num_bars in (2, 4, 8, 16)
     is_on = "stemLive.engine.isPlaying && stemLive.engine.loop >= 0"
     page.wait_for_function(f"stemLive.link.jam?.num_bars === {num_bars} && {is_on}")
-    page.wait_for_function(
-        "(stemLive.link.jam?.score.making_s ?? null) !== null"
-    )  # it knows by now how long a version takes
-    assert num_bars in (2, 4, 8)
-    assert page.evaluate("stemLive.link.jam.times_longer === 1 || stemLive.link.jam.num_bars < 8")
+    page.wait_for_function("(stemLive.link.jam?.score.making_s ?? null) !== null")  # it makes versions for that one
