@@ -40,8 +40,11 @@
         const text = await answer.text();
         const name = answer.ok ? parsed(text).event_id : null;
         if (name && !early.delete(name)) open.add(name);
-        return copyOf(answer, text || null);
+        const copy = copyOf(answer, text || null);
+        copy.json = async () => JSON.parse(text); // at once: a browser takes its time to read a body, even one it has
+        return copy;
       } finally {
+        // By then the client, which waits for nothing else, knows the event.
         setTimeout(() => {
           asked.delete(promise);
           keep();
