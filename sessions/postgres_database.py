@@ -39,6 +39,9 @@ _KINDS = ("postgresql", "postgres", "postgresql+psycopg")
 _WRITE_LOCK = 0x53746D47_00000001
 _SERVER_LOCK = 0x53746D47_00000002
 _DISK_FULL = "53100"
+_LOCK_NOT_AVAILABLE = "55P03"
+# A server that was killed holds its lock until Postgres has noticed: moments, on a busy machine seconds.
+PATIENCE_S = 10.0
 _CONNECT_TIMEOUT_S = 20
 _NUM_CONNECTIONS = 3  # one that writes, one that copies, one that keeps other servers out
 
@@ -72,15 +75,20 @@ class PostgresDatabase:
         """Let no other server use the database until this one is closed, or its process has ended.
 
         Raises:
-            DataFolderBusyError: if another one uses it.
+            DataFolderBusyError: if another one uses it, and goes on doing so for `PATIENCE_S`.
         """
         claim = self.reader.connect().execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=False)
-        if not claim.execute(select(func.pg_try_advisory_lock(_SERVER_LOCK))).scalar_one():
+        try:
+            claim.execute(select(func.set_config("lock_timeout", f"{PATIENCE_S:g}s", False)))
+            claim.execute(select(func.pg_advisory_lock(_SERVER_LOCK)))
+        except DBAPIError as error:
             claim.close()
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
             raise DataFolderBusyError(
                 f"The session database {self.name} is in use by another StemGen server. Stop that one, or give this "
                 "one another database."
-            )
+            ) from error
         self._claim = claim
 
     def is_full(self, error: DBAPIError) -> bool:

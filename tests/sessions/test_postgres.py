@@ -15,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from sessions import postgres_database
 from sessions.check import Severity, check_database, check_surroundings
 from sessions.errors import DatabaseError, DataFolderBusyError, StorageFullError
 from sessions.home import DataHome
@@ -70,7 +71,10 @@ def _fill(store: SessionStore) -> Node:
     return store.node(OWNER, stem.id)
 
 
-def test_second_server_on_a_database_is_refused_until_the_first_has_ended(home: DataHome, tmp_path: Path) -> None:
+def test_second_server_on_a_database_is_refused_until_the_first_has_ended(
+    home: DataHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_database, "PATIENCE_S", 0.2)
     other = DataHome(tmp_path / "other", home.database_url)
     with open_home(home), pytest.raises(DataFolderBusyError, match="in use by another StemGen server"):
         open_home(other)
@@ -86,6 +90,17 @@ def test_server_that_was_killed_keeps_nobody_out(home: DataHome) -> None:
     assert run_in_child(open_and_die) == -signal.SIGKILL
 
     open_home(home).close()
+
+
+def test_server_waits_for_the_lock_of_one_that_is_just_ending(home: DataHome, tmp_path: Path) -> None:
+    ending = PostgresDatabase(home.database_url)
+    ending.keep_others_out()
+    end = threading.Timer(1.0, ending.close)
+    end.start()
+
+    open_home(home).close()
+
+    end.join()
 
 
 def test_store_goes_on_after_the_database_was_restarted(home: DataHome, postgres_server: PostgresServer) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from sessions import postgres_database
 from sessions.errors import DataFolderBusyError, PlaceError, SnapshotError
 from sessions.home import DataHome
 from sessions.local_blobs import LocalBlobs
@@ -87,8 +88,9 @@ def test_missing_sound_is_named_and_keeps_nothing_else_back(store: SessionStore,
 
 
 def test_home_with_sessions_is_never_overwritten(
-    store: SessionStore, scene: Scene, home: DataHome, tmp_path: Path
+    store: SessionStore, scene: Scene, home: DataHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(postgres_database, "PATIENCE_S", 0.2)
     scene.context()
     place = SnapshotFolder(str(tmp_path / "copies"))
     place.save(store.database, store.blobs)

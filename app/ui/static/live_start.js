@@ -126,6 +126,7 @@
       );
       genre.addEventListener("change", () => this.setGenre(genre.value));
       const length = loopSeconds(this.tempo, this.bars);
+      const lengths = [...new Set([...BARS, this.bars])]; // a slow machine may have asked for more
       return el(
         "div",
         { class: "fields" },
@@ -137,7 +138,7 @@
           el("span", {}, `Bars (${length.toFixed(1)} s)`),
           pills(
             "Bars of the loop",
-            BARS.map((bars) => ({ key: String(bars), words: String(bars) })),
+            lengths.map((bars) => ({ key: String(bars), words: String(bars) })),
             (key) => Number(key) === this.bars,
             (key) => this.set({ bars: Number(key) }),
           ),
