@@ -9,9 +9,11 @@ import pytest
 import soundfile
 from playwright.sync_api import Page
 
+from stemgen_core.generator import GenerationRequest
 from tests.app.browser.conftest import BROWSER_MARKS, Serve, Server, Visit
 from tests.app.browser.live_tap import LiveTap, begin_tap, read_tap
 from tests.app.browser.steps import expect
+from tests.app.waiting import wait_for
 
 pytestmark = BROWSER_MARKS
 
@@ -126,6 +128,32 @@ def test_a_change_says_when_it_is_heard_and_is_asked_of_the_model(server: Server
     page.wait_for_function("stemLive.link.jam.score.delay_s !== null")
     asked = [request for request in server.generator.requests if request.settings.density == 2]
     assert asked[-1].genre == "lofi"
+
+
+def test_every_control_of_the_band_reaches_the_model(server: Server, page: Page) -> None:
+    page.locator("#live input[aria-label=Tempo]").fill("180")
+    page.locator("#live input[aria-label=Tempo]").press("Tab")
+    start(page, bars=2)
+    swaps(page, 1)
+
+    for name, value in {"temperature": "1.3", "guidance": "3.25", "variation": "0.5", "genre_morph": "0.4"}.items():
+        page.locator(f"#live [data-control={name}]").fill(value)
+    page.locator("#live [data-control=genre]").select_option("techno")
+    page.locator("#live [data-control=genre_to]").select_option("lofi")
+    page.locator("#live [data-control=every]").fill("2")
+    page.wait_for_function("stemLive.link.jam.controls.every === 2")
+
+    def asked() -> GenerationRequest | None:
+        # The first version of a player is made whole; all later ones make half of the bars anew.
+        found = [each for each in server.generator.requests if each.genre_morph == 0.4 and each.revision is not None]
+        return found[-1] if found else None
+
+    request = wait_for(asked)
+    assert (request.genre, request.genre_to) == ("techno", "lofi")
+    assert (request.settings.temperature, request.settings.context_guidance_scale) == (1.3, 3.25)
+    assert request.revision is not None
+    loop_s = page.evaluate("stemLive.link.jam.num_frames / stemLive.link.jam.sample_rate_hz")
+    assert request.revision.end_s - request.revision.start_s == pytest.approx(loop_s / 2)
 
 
 def test_a_take_opens_in_the_studio_and_so_does_what_was_played(page: Page) -> None:
