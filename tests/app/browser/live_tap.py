@@ -21,8 +21,10 @@ async () => {
   await engine.context.audioWorklet.addModule(url);
   const ids = [...engine.parts.keys()];
   const node = new AudioWorkletNode(engine.context, "live-tap", {
-    numberOfInputs: ids.length + 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
+    numberOfInputs: ids.length + 1, numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit",
   });
+  // What leads to no output is asked by Chromium only where it gets a lock at once: a busy machine left blocks out.
+  node.connect(engine.context.destination); // and adds silence
   const tap = { ids, blocks: [], node };
   node.port.onmessage = (event) => tap.blocks.push(event.data);
   engine.master.connect(node, 0, 0);
