@@ -14,15 +14,16 @@ import torch
 
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH
 from stemgen_core.corpus.piece import Piece
+from stemgen_core.corpus.sources.source import Split
 from stemgen_core.corpus.storage import Corpus
-from stemgen_core.evaluation.genre_style import Features, GenreStyles, describe
+from stemgen_core.evaluation.controls import mean_interval
+from stemgen_core.evaluation.genre_style import Features, GenreStyles, describe, kind_of
 from stemgen_core.evaluation.held_out import EvaluationItem, held_out_windows
 from stemgen_core.generator import GenerationRequest, StemGenerator
 from stemgen_core.sampling.settings import settings_from_preset
 from stemgen_core.score import crop_notes
 
 WINDOW_S = 10.0
-NUM_DRAWS = 2000
 
 
 def main() -> None:
@@ -37,14 +38,11 @@ def main() -> None:
     styles = GenreStyles.learn(described(corpus, "train"))
     rng = random.Random(1)
     true = [row for row in described(corpus, "heldout") if styles.knows(row[0], row[1])]
-    print(f"true held-out stems: {line([styles.rank_of(*swap(row)) for row in true])}")
+    ranks = [styles.rank_of(instrument, features, genre) for instrument, genre, features in true]
+    print(f"true held-out stems: {line(ranks)}")
     for kind in styles.means:
-        rows = [
-            row
-            for row in true
-            if (kind == "pitched") == (row[0] not in ("bass", "drums")) and kind in ("pitched", row[0])
-        ]
-        print(f"  {kind}: {line([styles.rank_of(*swap(row)) for row in rows])}")
+        of_kind = [rank for rank, row in zip(ranks, true, strict=True) if kind_of(row[0]) == kind]
+        print(f"  {kind}: {line(of_kind)}")
     labels = [rng.choice(list(styles.means["pitched"])) for _ in true]
     known = [(row, label) for row, label in zip(true, labels, strict=True) if styles.knows(row[0], label)]
     print(f"true stems, random labels: {line([styles.rank_of(row[0], row[2], label) for row, label in known])}")
@@ -87,10 +85,10 @@ def play(generator: StemGenerator, item: EvaluationItem, genre: str, preset: str
     return describe(notes or (), () if item.facts is None else item.facts.beats_s)
 
 
-def described(corpus: Corpus, split: str) -> list[tuple[str, str, Features]]:
+def described(corpus: Corpus, split: Split) -> list[tuple[str, str, Features]]:
     """Return instrument, genre and description of every stem of the composed pieces of a split, window by window."""
     rows = []
-    for entry in corpus.pieces(split):  # pyright: ignore[reportArgumentType]
+    for entry in corpus.pieces(split):
         piece = entry.piece
         if piece.source == "composer":
             for start_s in np.arange(0, piece.duration_s - WINDOW_S + 1, WINDOW_S):
@@ -108,19 +106,12 @@ def of_window(piece: Piece, start_s: float) -> list[tuple[str, str, Features]]:
     return [(instrument, genre, features) for instrument, genre, features in found if features is not None]
 
 
-def swap(row: tuple[str, str, Features]) -> tuple[str, Features, str]:
-    """Return a row in the order that `rank_of` takes."""
-    return row[0], row[2], row[1]
-
-
 def line(values: list[float]) -> str:
     """Return mean, 95 % bootstrap interval and number."""
     if not values:
         return "nothing"
-    rng = np.random.default_rng(0)
-    means = rng.choice(values, (NUM_DRAWS, len(values))).mean(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{np.mean(values):.2f} ({low:.2f} to {high:.2f}), {len(values)} stems"
+    interval = mean_interval(np.array(values))
+    return f"{interval.mean:.2f} ({interval.low:.2f} to {interval.high:.2f}), {interval.num_items} stems"
 
 
 if __name__ == "__main__":

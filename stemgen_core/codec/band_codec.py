@@ -61,6 +61,11 @@ class BandCodecConfig:
             raise ValueError(f"{self.sample_rate_hz} Hz is no multiple of the hop length {self.hop_length}")
 
     @property
+    def num_channels(self) -> int:
+        """C of the audio: one."""
+        return 1
+
+    @property
     def spec(self) -> CodecSpec:
         """What a language model must know of this codec."""
         return CodecSpec(KIND, self.sample_rate_hz, self.hop_length, self.num_codebooks, self.codebook_size)
@@ -95,8 +100,8 @@ class BandCodec:
 
     @property
     def num_channels(self) -> int:
-        """C of the audio: one."""
-        return 1
+        """C of the audio."""
+        return self.config.num_channels
 
     @torch.no_grad()
     def encode(self, waveform: torch.Tensor) -> torch.Tensor:

@@ -99,7 +99,7 @@ def roughen_channels(mix: FloatArray, sample_rate_hz: int, rng: np.random.Genera
         float32 [C, L].
     """
     first, *others = mix
-    twins = [copy.deepcopy(rng) for _ in others]
+    twins = [copy.deepcopy(rng) for _ in others]  # the same chance: one room, one codec for both sides
     return np.stack(
         [roughen(first, sample_rate_hz, rng)]
         + [roughen(other, sample_rate_hz, twin) for other, twin in zip(others, twins, strict=True)]

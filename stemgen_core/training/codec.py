@@ -10,8 +10,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from stemgen_core.training.audio_windows import AudioWindows, CorpusWindows
 from stemgen_core.training.band_run import BAND_TRAINING_PRESETS, BandRun, BandTrainingConfig
-from stemgen_core.training.codec_run import CodecRun, CodecRunConfig, check_rates, generator_of
+from stemgen_core.training.codec_run import CodecRun, CodecRunConfig, check_sound, generator_of
 from stemgen_core.training.encodec_run import ENCODEC_TRAINING_PRESETS, EncodecRun, EncodecTrainingConfig
+from stemgen_core.types import SoundFormat
 
 CODEC_TRAINING_PRESETS: dict[str, EncodecTrainingConfig | BandTrainingConfig] = {
     **ENCODEC_TRAINING_PRESETS,
@@ -80,8 +81,8 @@ def train_codec_on(
         InvalidRequestError: if the audio's rate is not the codec's.
         CheckpointError: if the folder holds another run or damaged files, or `start_from` a codec of other sizes.
     """
-    num_channels = getattr(config.sizes, "num_channels", 1)  # a codec of bands is mono
-    check_rates(config.sizes.sample_rate_hz, windows, held_out_windows, num_channels=num_channels)
+    sizes = config.sizes
+    check_sound(SoundFormat(sizes.sample_rate_hz, sizes.num_channels), windows, held_out_windows)
     run = _new_run(windows, held_out_windows, run_folder, config, device, start_from)
     loader = DataLoader(
         _StepBatches(windows, config),

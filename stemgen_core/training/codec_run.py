@@ -21,6 +21,7 @@ from stemgen_core.training.run_folder import (
     restore_module,
     restore_optimizer,
 )
+from stemgen_core.types import SoundFormat
 
 CODEC_FOLDER = "codec"
 MAX_GRADIENT_NORM = 1.0
@@ -32,6 +33,11 @@ class CodecSizes(Protocol):
     @property
     def sample_rate_hz(self) -> int:
         """Audio samples per second."""
+        ...
+
+    @property
+    def num_channels(self) -> int:
+        """C of the audio."""
         ...
 
     @property
@@ -234,21 +240,21 @@ class CodecRun(ABC, Generic[Config]):
         return True
 
 
-def check_rates(sample_rate_hz: int, *sources: AudioWindows, num_channels: int = 1) -> None:
+def check_sound(sound: SoundFormat, *sources: AudioWindows) -> None:
     """Refuse audio of another format than the codec's.
 
     Raises:
         InvalidRequestError: the message names both rates, or both numbers of channels.
     """
     for source in sources:
-        if source.num_channels != num_channels:
+        if source.num_channels != sound.num_channels:
             raise InvalidRequestError(
-                f"The codec is for {num_channels} channels, the audio has {source.num_channels}. Make the corpus with"
-                " as many: stemgen synthesize --channels."
+                f"The codec is for {sound.num_channels} channels, the audio has {source.num_channels}. Make the corpus"
+                " with as many: stemgen synthesize --channels."
             )
-        if source.sample_rate_hz != sample_rate_hz:
+        if source.sample_rate_hz != sound.sample_rate_hz:
             raise InvalidRequestError(
-                f"The codec is for {sample_rate_hz} Hz, the audio has {source.sample_rate_hz} Hz."
+                f"The codec is for {sound.sample_rate_hz} Hz, the audio has {source.sample_rate_hz} Hz."
             )
 
 

@@ -58,12 +58,18 @@ async function asked(server, fetchIt, name) {
   await later();
 }
 
-test("a stream in which every event was answered ends as the server says", async () => {
+// A page that has asked for the event "a" and hears the stream of answers.
+async function begun() {
   const server = scriptedServer();
   const fetchIt = faithful(server.request);
   const heard = [];
   await asked(server, fetchIt, "a");
   await listen(fetchIt, heard);
+  return { server, fetchIt, heard };
+}
+
+test("a stream in which every event was answered ends as the server says", async () => {
+  const { server, heard } = await begun();
 
   server.streams[0].say(done("a"), END);
   server.streams[0].end();
@@ -74,11 +80,7 @@ test("a stream in which every event was answered ends as the server says", async
 });
 
 test("an event asked for while the end was on its way is answered through a stream opened again", async () => {
-  const server = scriptedServer();
-  const fetchIt = faithful(server.request);
-  const heard = [];
-  await asked(server, fetchIt, "a");
-  await listen(fetchIt, heard);
+  const { server, fetchIt, heard } = await begun();
   server.streams[0].say(done("a"));
   await later();
   await asked(server, fetchIt, "b");
@@ -96,11 +98,7 @@ test("an event asked for while the end was on its way is answered through a stre
 });
 
 test("the word of the end waits for an event that is being asked for", async () => {
-  const server = scriptedServer();
-  const fetchIt = faithful(server.request);
-  const heard = [];
-  await asked(server, fetchIt, "a");
-  await listen(fetchIt, heard);
+  const { server, fetchIt, heard } = await begun();
   const answer = fetchIt(JOIN, { method: "POST" });
 
   server.streams[0].say(done("a"), END);
@@ -121,11 +119,7 @@ test("nothing is heard between an event's being asked for and its name's being k
     await later();
     return json.call(this);
   });
-  const server = scriptedServer();
-  const fetchIt = faithful(server.request);
-  const heard = [];
-  await asked(server, fetchIt, "a");
-  await listen(fetchIt, heard);
+  const { server, fetchIt, heard } = await begun();
   const slow = fetchIt(JOIN, { method: "POST" });
   await asked(server, fetchIt, "newer");
 
@@ -145,11 +139,7 @@ test("an event that could not be asked for keeps nothing waiting", async () => {
     (join) => join.reject(new TypeError("no network")),
     (join) => join.resolve(new Response("full", { status: 503 })),
   ]) {
-    const server = scriptedServer();
-    const fetchIt = faithful(server.request);
-    const heard = [];
-    await asked(server, fetchIt, "a");
-    await listen(fetchIt, heard);
+    const { server, fetchIt, heard } = await begun();
     const failing = fetchIt(JOIN, { method: "POST" }).then(
       (answer) => answer.status,
       (error) => error.name,
@@ -165,11 +155,7 @@ test("an event that could not be asked for keeps nothing waiting", async () => {
 });
 
 test("an answer heard before its event's name was known leaves nothing open", async () => {
-  const server = scriptedServer();
-  const fetchIt = faithful(server.request);
-  const heard = [];
-  await asked(server, fetchIt, "a");
-  await listen(fetchIt, heard);
+  const { server, fetchIt, heard } = await begun();
   server.streams[0].say(done("b")); // nobody was asking: the name comes later all the same
   await later();
   await asked(server, fetchIt, "b");
@@ -182,11 +168,7 @@ test("an answer heard before its event's name was known leaves nothing open", as
 });
 
 test("messages are whole however the network cuts them", async () => {
-  const server = scriptedServer();
-  const fetchIt = faithful(server.request);
-  const heard = [];
-  await asked(server, fetchIt, "a");
-  await listen(fetchIt, heard);
+  const { server, heard } = await begun();
   const text = `data: ${JSON.stringify({ ...done("a"), words: "ein Wort, größer\\n\\n" })}\n\n`;
 
   for (const letter of text) server.streams[0].write(letter);

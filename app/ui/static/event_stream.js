@@ -78,20 +78,15 @@
         rest = messages.pop();
         for (const message of messages) {
           await Promise.all(asked);
-          if (isEnd(message) && open.size) return true;
+          const { msg: kind, event_id: name } = parsed(message.replace(/^data: /, ""));
+          if (kind === "process_completed" && !open.delete(name)) early.add(name);
+          if (kind === "close_stream" && open.size) return true;
           listener.enqueue(encoder.encode(`${message}\n\n`));
         }
       }
       open.clear(); // the server let go of this page: the client says so, and nothing of before is answered any more
       early.clear();
       return false;
-    }
-
-    // Takes note of a message; true if it is the word of the end.
-    function isEnd(message) {
-      const { msg, event_id: name } = parsed(message.replace(/^data: /, ""));
-      if (msg === "process_completed" && !open.delete(name)) early.add(name);
-      return msg === "close_stream";
     }
 
     return (input, init) => {
