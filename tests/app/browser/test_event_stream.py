@@ -20,28 +20,39 @@ SLOW_NETWORK = """
   window.holdTheEnd = () => { mayEnd = new Promise((resolve) => { window.letItEnd = resolve; }); };
   let mayBeKnown = null;
   window.holdTheName = () => { mayBeKnown = new Promise((resolve) => { window.letItBeKnown = resolve; }); };
+  let numBusy = 0; // questions on their way, and streams
+  let changedMs = 0;
+  const busy = (by) => { numBusy += by; changedMs = performance.now(); };
+  window.isQuiet = () => numBusy === 0 && performance.now() - changedMs > 1000;
   window.fetch = async (input, init) => {
-    const answer = await network(input, init);
-    if (String(input.url || input).includes("/queue/join") && mayBeKnown) {
+    const isQuestion = String(input.url || input).includes("/queue/join");
+    if (isQuestion) busy(1);
+    const answer = await network(input, init).finally(() => isQuestion && busy(-1));
+    if (isQuestion && mayBeKnown) {
       const known = mayBeKnown;
       mayBeKnown = null;
       await known;
     }
     if (!String(input.url || input).includes("/queue/data")) return answer;
+    busy(1);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     const encoder = new TextEncoder();
     const body = new ReadableStream({
       async start(listener) {
-        for (;;) {
-          const { value, done } = await reader.read();
-          if (done) return listener.close();
-          window.completed += value.split('data: {"msg":"process_completed"').length - 1;
-          const at = value.indexOf('data: {"msg":"close_stream"');
-          if (at < 0) { listener.enqueue(encoder.encode(value)); continue; }
-          if (at > 0) listener.enqueue(encoder.encode(value.slice(0, at)));
-          window.endsHeld += 1;
-          await mayEnd;
-          listener.enqueue(encoder.encode(value.slice(at)));
+        try {
+          for (;;) {
+            const { value, done } = await reader.read();
+            if (done) return listener.close();
+            window.completed += value.split('data: {"msg":"process_completed"').length - 1;
+            const at = value.indexOf('data: {"msg":"close_stream"');
+            if (at < 0) { listener.enqueue(encoder.encode(value)); continue; }
+            if (at > 0) listener.enqueue(encoder.encode(value.slice(0, at)));
+            window.endsHeld += 1;
+            await mayEnd;
+            listener.enqueue(encoder.encode(value.slice(at)));
+          }
+        } finally {
+          busy(-1);
         }
       },
       cancel: (why) => reader.cancel(why),
@@ -60,6 +71,7 @@ def _slow_network(usual_context: BrowserContext) -> None:
 def test_what_is_done_while_the_stream_is_ending_is_shown(server: Server, visit: Visit) -> None:
     page = visit(server.url)
     start_from_example(page)
+    page.wait_for_function("isQuiet()")  # the end that is held is that of the star's stream, of no earlier one
     page.evaluate("endsHeld = 0; holdTheEnd()")
     page.locator("#tree [role=treeitem]").press("s")
     expect(page.locator('#tree .star[aria-pressed="true"]')).to_have_count(1)
@@ -80,6 +92,7 @@ def test_an_answer_that_came_before_its_events_name_is_not_applied_over_newer_on
     start_from_example(page)
     token = page.evaluate("stemEngine.mediaKey")
     node_id = page.evaluate("stemStage.feed.contexts[0].node_id")
+    page.wait_for_function("isQuiet()")
     page.evaluate("completed = 0; holdTheName()")
     _call(page, "Older")
     wait_for(lambda: server.studio.store.node(token, node_id).name == "Older")
