@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from stemgen_core.codec.protocol import NUM_KINDS
+
 
 @dataclass(frozen=True, slots=True)
 class GuidanceBranch:
@@ -85,3 +87,74 @@ def keep_nucleus(scores: torch.Tensor, reference: torch.Tensor, top_p: float) ->
     # A code stays if those before it don't reach top_p yet.
     is_outside = probabilities.cumsum(-1) - probabilities >= top_p
     return scores.masked_fill(torch.zeros_like(is_outside).scatter(-1, order, is_outside), -torch.inf)
+
+
+def keep_rhythm(guided: torch.Tensor, plain: torch.Tensor, kinds: torch.Tensor, share: float) -> torch.Tensor:
+    """Let guidance choose among the notes, and only part of it whether there is one.
+
+    Where the context has an onset, a pass that hears it finds an onset likelier than one that doesn't, and guidance
+    makes far more of that than players do: it doubles everything that it hears. So how likely it is that a note begins,
+    is held or rests is drawn back towards the pass with all sources; which note it is stays guided (decision 0100).
+
+    Args:
+        guided: float [..., V], log-probabilities up to a constant; -inf = impossible.
+        plain: float [..., V], logits of the pass with all sources.
+        kinds: int64 [V], the kind of each code, 0..NUM_KINDS - 1.
+        share: 0..1, of the guidance that reaches the kinds; 1 returns `guided` as it is, up to a constant.
+
+    Returns:
+        float [..., V], log-probabilities.
+    """
+    guided = guided.log_softmax(-1)
+    if share == 1:
+        return guided
+    of_guided, of_plain = kind_log_probabilities(guided, kinds), kind_log_probabilities(plain, kinds)
+    # A kind without a possible code stays so; arithmetic with infinities would give no number.
+    is_empty = of_guided == -torch.inf
+    moved = (share * of_guided + (1 - share) * of_plain).masked_fill(is_empty, -torch.inf).log_softmax(-1)
+    change = (moved - of_guided).masked_fill(is_empty, 0.0)  # [..., kinds]
+    return guided + change[..., kinds]
+
+
+def keep_nucleus_of_kinds(
+    scores: torch.Tensor, reference: torch.Tensor, kinds: torch.Tensor, top_p: float
+) -> torch.Tensor:
+    """Rule out notes that a reference finds unlikely, and change nothing about whether there is one.
+
+    An onset that may fall into any of several frames is unlikely in each of them. A nucleus over all codes would
+    rule it out everywhere, and leave rests.
+
+    Args:
+        scores: float [..., V], log-probabilities.
+        reference: float [..., V], logits that decide what is likely.
+        kinds: int64 [V], the kind of each code.
+        top_p: of each kind the likeliest codes that together reach this share of it stay, at least one; 1 = all.
+
+    Returns:
+        float [..., V], log-probabilities, -inf outside; each kind is as likely as it was.
+    """
+    if top_p >= 1:
+        return scores
+    kept = scores
+    for kind in range(NUM_KINDS):
+        is_kind = kinds == kind
+        if is_kind.sum() > 1:
+            kept = torch.where(is_kind, keep_nucleus(scores, reference.masked_fill(~is_kind, -torch.inf), top_p), kept)
+    before, after = kind_log_probabilities(scores, kinds), kind_log_probabilities(kept, kinds)
+    change = (before - after).masked_fill(after == -torch.inf, 0.0)
+    return kept + change[..., kinds]
+
+
+def kind_log_probabilities(scores: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
+    """Sum the probabilities of each kind.
+
+    Args:
+        scores: float [..., V], log-probabilities up to a constant.
+        kinds: int64 [V], the kind of each code.
+
+    Returns:
+        float [..., NUM_KINDS], log-probabilities; -inf where a kind has no possible code.
+    """
+    scores = scores.log_softmax(-1)
+    sums = [scores.masked_fill(kinds != kind, -torch.inf).logsumexp(-1) for kind in range(NUM_KINDS)]
+    return torch.stack(sums, -1)

@@ -5,7 +5,14 @@ import itertools
 import pytest
 import torch
 
-from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, keep_nucleus, plan_branches
+from stemgen_core.sampling.guidance import (
+    GuidanceBranch,
+    combine_logits,
+    keep_nucleus,
+    keep_nucleus_of_kinds,
+    keep_rhythm,
+    plan_branches,
+)
 from tests.core.tiny_models import seeded
 
 SCALES = [{"context": c, "instrument": i} for c, i in itertools.product((0, 1, 1.5, 3), (0, 1, 2.5))]
@@ -113,3 +120,94 @@ def test_codes_forbidden_in_every_branch_stay_forbidden() -> None:
     logits = [torch.tensor([0.0, -torch.inf, 1.0]) for _ in branches]
 
     assert combine_logits(logits, branches).isneginf().tolist() == [False, True, False]
+
+
+KINDS = torch.tensor([0, 1, 1, 1, 2, 2, 2, 1])
+OF_KIND = [[0], [1, 2, 3, 7], [4, 5, 6]]
+
+
+def _scores(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return guided and plain scores of 5 frames; one code is impossible in both."""
+    rng = seeded(seed)
+    guided, plain = (3 * torch.randn(5, len(KINDS), generator=rng) for _ in range(2))
+    forbidden = int(torch.randint(1, len(KINDS), (1,), generator=rng))
+    guided[:, forbidden] = plain[:, forbidden] = -torch.inf
+    return guided, plain
+
+
+def _kind_shares(probabilities: torch.Tensor) -> torch.Tensor:
+    """Sum probabilities per kind the slow way, [5, 3]."""
+    return torch.stack([sum(probabilities[:, code] for code in codes) for codes in OF_KIND], -1)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_without_a_share_in_rhythm_kinds_are_as_likely_as_without_guidance(seed: int) -> None:
+    guided, plain = _scores(seed)
+
+    moved = keep_rhythm(guided, plain, KINDS, 0.0).softmax(-1)
+
+    assert torch.allclose(_kind_shares(moved), _kind_shares(plain.softmax(-1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_the_share_notes_of_a_kind_keep_the_odds_that_guidance_gave_them(seed: int, share: float) -> None:
+    guided, plain = _scores(seed)
+
+    moved = keep_rhythm(guided, plain, KINDS, share).softmax(-1)
+
+    for codes in OF_KIND:
+        wanted = guided[:, codes].softmax(-1)
+        assert torch.allclose(moved[:, codes] / moved[:, codes].sum(-1, keepdim=True), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_half_a_share_lies_between_in_the_logarithm(seed: int) -> None:
+    guided, plain = _scores(seed)
+    ends = [_kind_shares(each.softmax(-1)) for each in (guided, plain)]
+    wanted = (0.5 * ends[0].log() + 0.5 * ends[1].log()).softmax(-1)
+
+    moved = keep_rhythm(guided, plain, KINDS, 0.5).softmax(-1)
+
+    assert torch.allclose(_kind_shares(moved), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_whole_share_is_plain_guidance(seed: int) -> None:
+    guided, plain = _scores(seed)
+
+    assert torch.allclose(keep_rhythm(guided, plain, KINDS, 1.0).softmax(-1), guided.softmax(-1), atol=1e-6)
+
+
+def test_a_kind_without_any_possible_code_stays_impossible() -> None:
+    guided, plain = torch.randn(5, len(KINDS), generator=seeded(0)), torch.randn(5, len(KINDS), generator=seeded(1))
+    for scores in (guided, plain):
+        scores[:, OF_KIND[2]] = -torch.inf
+
+    for share in (0.0, 0.5, 1.0):
+        moved = keep_nucleus_of_kinds(keep_rhythm(guided, plain, KINDS, share), plain, KINDS, 0.5).softmax(-1)
+        assert torch.isfinite(moved).all()
+        assert not moved[:, OF_KIND[2]].any()
+        assert torch.allclose(moved.sum(-1), torch.ones(5))
+
+
+@pytest.mark.parametrize("top_p", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_nucleus_of_kinds_takes_nothing_from_any_kind_and_keeps_the_nucleus_of_each(seed: int, top_p: float) -> None:
+    scores, reference = (each.log_softmax(-1) for each in _scores(seed))
+
+    kept = keep_nucleus_of_kinds(scores, reference, KINDS, top_p)
+
+    assert torch.allclose(_kind_shares(kept.softmax(-1)), _kind_shares(scores.softmax(-1)), atol=1e-6)
+    for codes in OF_KIND:
+        alone = keep_nucleus(scores[:, codes], reference[:, codes], top_p)
+        assert torch.equal(kept[:, codes] == -torch.inf, alone == -torch.inf)
+
+
+def test_an_onset_that_may_be_in_many_frames_survives_the_nucleus() -> None:
+    probabilities = torch.tensor([[0.96, 0.02, 0.01, 0.01, 0, 0, 0, 0]])
+
+    assert keep_nucleus(probabilities.log(), probabilities.log(), 0.95).softmax(-1)[0, 0] == 1
+    kept = keep_nucleus_of_kinds(probabilities.log(), probabilities.log(), KINDS, 0.7).softmax(-1)
+
+    assert kept[0].tolist() == pytest.approx([0.96, 0.08 / 3, 0.04 / 3, 0, 0, 0, 0, 0], abs=1e-6)
