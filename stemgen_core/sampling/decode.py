@@ -13,9 +13,9 @@ from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.guidance import (
     GuidanceBranch,
     combine_logits,
+    keep_density,
     keep_nucleus,
     keep_nucleus_of_kinds,
-    keep_rhythm,
     plan_branches,
 )
 from stemgen_core.sampling.ranking import keep_best, rank_frames
@@ -171,7 +171,7 @@ class _Passes:
         plain = with_all[0] if with_all else guided
         if rule.kinds is None:
             return keep_nucleus(guided, plain, settings.top_p)
-        scores = keep_rhythm(guided, plain, rule.kinds, settings.rhythm_guidance_share)
+        scores = keep_density(guided, plain, rule.kinds, is_masked.nonzero()[:, 0], settings.density_guidance_share)
         return keep_nucleus_of_kinds(scores, plain, rule.kinds, settings.top_p)
 
 

@@ -8,9 +8,9 @@ import torch
 from stemgen_core.sampling.guidance import (
     GuidanceBranch,
     combine_logits,
+    keep_density,
     keep_nucleus,
     keep_nucleus_of_kinds,
-    keep_rhythm,
     plan_branches,
 )
 from tests.core.tiny_models import seeded
@@ -129,7 +129,7 @@ OF_KIND = [[0], [1, 2, 3, 7], [4, 5, 6]]
 def _scores(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return guided and plain scores of 5 frames; one code is impossible in both."""
     rng = seeded(seed)
-    guided, plain = (3 * torch.randn(5, len(KINDS), generator=rng) for _ in range(2))
+    guided, plain = (2 * torch.randn(5, len(KINDS), generator=rng) for _ in range(2))
     forbidden = int(torch.randint(1, len(KINDS), (1,), generator=rng))
     guided[:, forbidden] = plain[:, forbidden] = -torch.inf
     return guided, plain
@@ -140,43 +140,64 @@ def _kind_shares(probabilities: torch.Tensor) -> torch.Tensor:
     return torch.stack([sum(probabilities[:, code] for code in codes) for codes in OF_KIND], -1)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_without_a_share_in_rhythm_kinds_are_as_likely_as_without_guidance(seed: int) -> None:
+ITEMS = torch.tensor([0, 0, 0, 1, 1])
+
+
+def _item_shares(scores: torch.Tensor) -> torch.Tensor:
+    """Return how likely each kind is on average in the frames of each item, [2, 3]."""
+    shares = _kind_shares(scores.softmax(-1))
+    return torch.stack([shares[:3].mean(0), shares[3:].mean(0)])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_without_a_share_in_density_as_many_notes_begin_and_are_held_as_without_guidance(seed: int) -> None:
     guided, plain = _scores(seed)
 
-    moved = keep_rhythm(guided, plain, KINDS, 0.0).softmax(-1)
+    moved = keep_density(guided, plain, KINDS, ITEMS, 0.0)
 
-    assert torch.allclose(_kind_shares(moved), _kind_shares(plain.softmax(-1)), atol=1e-6)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("seed", range(10))
-def test_whatever_the_share_notes_of_a_kind_keep_the_odds_that_guidance_gave_them(seed: int, share: float) -> None:
-    guided, plain = _scores(seed)
-
-    moved = keep_rhythm(guided, plain, KINDS, share).softmax(-1)
-
-    for codes in OF_KIND:
-        wanted = guided[:, codes].softmax(-1)
-        assert torch.allclose(moved[:, codes] / moved[:, codes].sum(-1, keepdim=True), wanted, atol=1e-5)
+    assert torch.allclose(_item_shares(moved), _item_shares(plain), atol=2e-3)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_half_a_share_lies_between_in_the_logarithm(seed: int) -> None:
     guided, plain = _scores(seed)
-    ends = [_kind_shares(each.softmax(-1)) for each in (guided, plain)]
-    wanted = (0.5 * ends[0].log() + 0.5 * ends[1].log()).softmax(-1)
+    wanted = (0.5 * _item_shares(guided).log() + 0.5 * _item_shares(plain).log()).softmax(-1)
 
-    moved = keep_rhythm(guided, plain, KINDS, 0.5).softmax(-1)
+    assert torch.allclose(_item_shares(keep_density(guided, plain, KINDS, ITEMS, 0.5)), wanted, atol=2e-3)
 
-    assert torch.allclose(_kind_shares(moved), wanted, atol=1e-5)
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("seed", range(10))
+def test_where_notes_begin_and_which_they_are_stays_guided(seed: int, share: float) -> None:
+    guided, plain = _scores(seed)
+
+    moved = keep_density(guided, plain, KINDS, ITEMS, share)
+
+    for codes in OF_KIND:  # the odds among the notes of a kind
+        probabilities = moved.softmax(-1)[:, codes]
+        wanted = guided[:, codes].softmax(-1)
+        assert torch.allclose(probabilities / probabilities.sum(-1, keepdim=True), wanted, atol=1e-5)
+    odds = [torch.stack([_kind_shares(each.softmax(-1))[:, kind] for kind in (0, 1)]).log() for each in (moved, guided)]
+    change = (odds[0][1] - odds[0][0]) - (odds[1][1] - odds[1][0])  # of "begins" against "rests", per frame
+    assert torch.allclose(change[:3], change[0].expand(3), atol=1e-4)  # one factor for all frames of an item
+    assert torch.allclose(change[3:], change[3].expand(2), atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_whole_share_is_plain_guidance(seed: int) -> None:
     guided, plain = _scores(seed)
 
-    assert torch.allclose(keep_rhythm(guided, plain, KINDS, 1.0).softmax(-1), guided.softmax(-1), atol=1e-6)
+    assert torch.allclose(keep_density(guided, plain, KINDS, ITEMS, 1.0).softmax(-1), guided.softmax(-1), atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_items_density_does_not_depend_on_the_others(seed: int) -> None:
+    guided, plain = _scores(seed)
+
+    together = keep_density(guided, plain, KINDS, ITEMS, 0.2)
+    alone = keep_density(guided[3:], plain[3:], KINDS, ITEMS[3:] - 1, 0.2)
+
+    assert torch.allclose(together[3:].softmax(-1), alone.softmax(-1), atol=1e-6)
 
 
 def test_a_kind_without_any_possible_code_stays_impossible() -> None:
@@ -185,10 +206,17 @@ def test_a_kind_without_any_possible_code_stays_impossible() -> None:
         scores[:, OF_KIND[2]] = -torch.inf
 
     for share in (0.0, 0.5, 1.0):
-        moved = keep_nucleus_of_kinds(keep_rhythm(guided, plain, KINDS, share), plain, KINDS, 0.5).softmax(-1)
+        scores = keep_density(guided, plain, KINDS, ITEMS, share)
+        moved = keep_nucleus_of_kinds(scores, plain, KINDS, 0.5).softmax(-1)
         assert torch.isfinite(moved).all()
         assert not moved[:, OF_KIND[2]].any()
         assert torch.allclose(moved.sum(-1), torch.ones(5))
+
+
+def test_nothing_hidden_has_no_density() -> None:
+    nothing = torch.zeros(0, len(KINDS))
+
+    assert keep_density(nothing, nothing, KINDS, ITEMS[:0], 0.5).shape == nothing.shape
 
 
 @pytest.mark.parametrize("top_p", [0.3, 0.6, 0.9])
