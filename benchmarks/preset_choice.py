@@ -15,7 +15,7 @@ import torch
 
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH, load_bundle
 from stemgen_core.corpus.storage import Corpus
-from stemgen_core.model.precision import computes_bfloat16, halve_blocks
+from stemgen_core.model.precision import gains_by_bfloat16, halve_blocks
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.training.examples import ExampleBatch
 from stemgen_core.training.families import ScoreFamily
@@ -72,7 +72,7 @@ def main() -> None:
     window = bundle.manifest.window_frames
     source = ScoreFamily().batches(pieces, batch_size=16, window_frames=window, seed=SEED, is_rough=False)
     batches = [_only_instruments(source[index]) for index in range(parsed.batches)]
-    if computes_bfloat16():  # as the generator does
+    if gains_by_bfloat16():  # as the generator does
         halve_blocks(bundle.model)
     print(f"{'settings':24} chords (chance)  onsets (chance)  notes, length per true  silent  s per stem (CPU)")
     for name in parsed.only or CANDIDATES:
