@@ -192,5 +192,6 @@ def _read_strokes(path: Path) -> tuple[Stroke, ...]:
             tick += message.time
             if message.type == "note_on" and message.velocity > 0:
                 step = tick / file.ticks_per_beat * _STEPS_PER_BEAT
-                strokes.append(Stroke(step, _KIT_KEYS.get(message.note, message.note), message.velocity))
+                key = int(message.note)
+                strokes.append(Stroke(step, _KIT_KEYS.get(key, key), message.velocity))
     return tuple(sorted(centred(strokes), key=lambda stroke: (stroke.step, stroke.key)))
