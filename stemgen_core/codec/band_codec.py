@@ -149,9 +149,9 @@ class BandCodec:
 
     def decode_levels(self, levels: torch.Tensor) -> torch.Tensor:
         """Turn scaled levels, float32 [B, F, T], into audio, float32 [B, 1, T * hop_length]."""
-        logarithms = self.decoder(levels)  # [B, bins, 2 T]
-        magnitude = logarithms.clamp(_LOWEST_LOG, _HIGHEST_LOG).exp()
-        magnitude = torch.cat([magnitude, magnitude[:, :, -1:]], 2)  # the frame at the very end
+        logarithms = self.decoder(levels).transpose(1, 2)  # [B, 2 T, bins], as it lies in memory
+        magnitude = logarithms.clamp(_LOWEST_LOG, _HIGHEST_LOG).exp_()
+        magnitude = torch.cat([magnitude, magnitude[:, -1:]], 1).transpose(1, 2)  # with the frame at the very end
         hop_length = self.config.hop_length // 2
         return to_waveform(magnitude, hop_length=hop_length, num_rounds=self.config.num_rounds)[:, None]
 
