@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stemgen_core.checkpoint import load_bundle, save_bundle
+from stemgen_core.codec.codec_files import CONFIG_FILE, WEIGHTS_FILE
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.legs.driver import BEFORE_DECAY, BUNDLE, CODEC, FACTS
 from stemgen_core.legs.machine import MORE, archive_name
@@ -45,6 +46,7 @@ def join_leg(folders: Sequence[Path], out: Path) -> PartList:
         for bundle in (out / BUNDLE, out / BEFORE_DECAY):
             if bundle.exists():
                 _complete(bundle)
+        _take_codec_out(out)
         return lists[name]
     raise InvalidRequestError("No snapshot is complete. " + " ".join(complaints))
 
@@ -70,6 +72,15 @@ def _complete(folder: Path) -> None:
     if bundle.manifest.family == ScoreFamily.name:
         ScoreFamily().write_codec(folder)
         save_bundle(folder, bundle.manifest, bundle.model)
+
+
+def _take_codec_out(joined: Path) -> None:
+    """Put the codec of a bundle beside it, where no other came: a bundle travels with its codec, and that once."""
+    if (joined / CODEC).exists() or not (joined / BUNDLE / CONFIG_FILE).exists():
+        return
+    (joined / CODEC).mkdir()
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        shutil.copyfile(joined / BUNDLE / name, joined / CODEC / name)
 
 
 @dataclass(frozen=True, slots=True)

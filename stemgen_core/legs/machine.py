@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from stemgen_core.codec.codec_files import CONFIG_FILE
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.legs.clock import LegClock
 from stemgen_core.legs.driver import BEFORE_DECAY, BUNDLE, CODEC, FACTS, LOGS
@@ -153,9 +154,11 @@ def _is_alive(work: Path) -> bool:
 
 def _archives(work: Path, max_bytes: int) -> list[list[str]]:
     """Part what is worth bringing home into archives, the most needed first, each of one journey or of one thing."""
+    out = work / "out"
     archives, size = [[]], 0
-    for source in (work / "out" / name for name in _IN_ORDER):
-        if not source.exists():
+    for source in (out / name for name in _IN_ORDER):
+        # A bundle holds its codec: carried once, a model of medium size comes home with it in one journey.
+        if not source.exists() or (source.name == CODEC and (out / BUNDLE / CONFIG_FILE).exists()):
             continue
         own = sum(path.stat().st_size for path in ([source] if source.is_file() else source.rglob("*")))
         if archives[-1] and size + own > 0.95 * max_bytes:

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from stemgen_core.checkpoint import BundleManifest, load_bundle, save_bundle
 from stemgen_core.cli import main
+from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import StemGenerator
 from stemgen_core.legs.home import join_leg, next_leg
 from stemgen_core.legs.parts import cut_folder
 from stemgen_core.legs.plan import PLANS, LegPlan
-from tests.core.tiny_models import write_score_bundle
+from tests.core.tiny_models import OFFERED, toy_config, toy_model, write_score_bundle
 
 
 def write_leg(folder: Path, *, family: str = "audio", **facts: Any) -> Path:
@@ -64,6 +67,23 @@ def test_further_archives_are_added_as_far_as_they_came(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "joined").iterdir()} == {"leg.json", "codec", "second"}
     assert (tmp_path / "joined" / "second" / "weights").read_text() == "second"
     assert not list(tmp_path.glob("*-more"))
+
+
+def test_a_codec_that_came_inside_its_bundle_lies_beside_it_afterwards(tmp_path: Path) -> None:
+    codec, leg = BandCodec(BAND_CODEC_PRESETS["tiny-bands"]), write_leg(tmp_path / "leg")
+    codec.codebooks = torch.rand_like(codec.codebooks)
+    codec.save(leg / "bundle")
+    save_bundle(
+        leg / "bundle",
+        BundleManifest("audio", toy_config(num_features=None), 50, OFFERED),
+        toy_model(config=toy_config(num_features=None)),
+    )
+    cut_folder(leg, tmp_path / "back", "leg-m011", max_part_bytes=1_000_000)
+
+    join_leg([tmp_path / "back"], tmp_path / "joined")
+
+    assert load_bundle(tmp_path / "joined" / "bundle").manifest.family == "audio"
+    assert torch.equal(BandCodec.load(tmp_path / "joined" / "codec").codebooks, codec.codebooks)
 
 
 def test_nothing_that_came_back_is_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.legs.clock import LegClock
 from stemgen_core.legs.home import join_leg
 from stemgen_core.legs.machine import Journey, bring, is_finished, run_leg
+from stemgen_core.legs.parts import find_part_lists, join_parts
 
 # Writes what a leg writes; "wait" lies in its work folder for as long as it is to go on.
 STAND_IN = """
@@ -118,6 +119,20 @@ def test_what_is_needed_most_is_whole_after_the_first_journey(root: Path, tmp_pa
 
     assert "-more1" in told
     assert {path.name for path in (tmp_path / "joined").iterdir()} == {"leg.json", "logs"}
+
+
+def test_a_codec_travels_once_inside_the_bundle_or_alone(root: Path, tmp_path: Path) -> None:
+    bundle = """(out / "bundle").mkdir(exist_ok=True)
+(out / "bundle" / "codec.json").write_text("{}")
+(work / "finished")"""
+    run(root, tmp_path / "alone", tmp_path / "out-1", 30)
+    (root / "leg.py").write_text(STAND_IN.replace('(work / "finished")', bundle))
+    run(root, tmp_path / "inside", tmp_path / "out-2", 30)
+
+    for number, wanted in ((1, "codec"), (2, "bundle")):
+        lists = find_part_lists([tmp_path / f"out-{number}"])
+        join_parts([tmp_path / f"out-{number}"], *lists.values(), tmp_path / f"joined-{number}")
+        assert {path.name for path in (tmp_path / f"joined-{number}").iterdir()} == {"leg.json", "logs", wanted}
 
 
 def test_a_snapshot_that_is_not_there_is_told(tmp_path: Path) -> None:
