@@ -130,8 +130,8 @@ def test_a_codec_travels_once_inside_the_bundle_or_alone(root: Path, tmp_path: P
     run(root, tmp_path / "inside", tmp_path / "out-2", 30)
 
     for number, wanted in ((1, "codec"), (2, "bundle")):
-        lists = find_part_lists([tmp_path / f"out-{number}"])
-        join_parts([tmp_path / f"out-{number}"], *lists.values(), tmp_path / f"joined-{number}")
+        (parts,) = find_part_lists([tmp_path / f"out-{number}"]).values()
+        join_parts([tmp_path / f"out-{number}"], parts, tmp_path / f"joined-{number}")
         assert {path.name for path in (tmp_path / f"joined-{number}").iterdir()} == {"leg.json", "logs", wanted}
 
 
