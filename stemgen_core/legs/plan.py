@@ -91,7 +91,7 @@ class LegPlan:
         plan = replace(plan, is_compiled=False, has_all_fonts=False)
         if plan.size in ("base", "paper"):
             plan = replace(plan, size="medium")
-        if plan.codec == PLANS["audio"].codec:
+        if plan.family == "audio" and plan.codec == PLANS["audio"].codec:
             plan = replace(plan, codec="bands", codec_share=_SHORT_CODEC_SHARE)
         return plan
 

@@ -91,6 +91,13 @@ def test_a_tiny_plan_stays_as_quick_as_it_was_and_a_longer_leg_is_asked_for_no_m
     assert PLANS["audio"].fitted(60) == replace(PLANS["audio"], minutes=60.0)
 
 
+def test_a_short_leg_of_the_score_family_has_no_codec_to_choose() -> None:
+    plan, short = PLANS["score"], PLANS["score"].fitted(11)
+
+    assert (short.codec, short.codec_share, short.num_renders) == (plan.codec, plan.codec_share, 1)
+    assert (short.size, short.min_training_pieces) == ("medium", 169)
+
+
 @pytest.mark.parametrize("minutes", [0.0, -3.0, float("nan")])
 def test_no_leg_is_planned_for_no_time(minutes: float) -> None:
     with pytest.raises(InvalidRequestError, match="at least a minute"):
