@@ -3,15 +3,21 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stemgen_core.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from stemgen_core.legs.home import NextLeg
+    from stemgen_core.legs.plan import LegPlan
 
 MB = 2**20
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the commands; `drive` and `tokenise` are what `run` starts."""
+    from stemgen_core.legs.plan import LEG_MINUTES
+
     legs = commands.add_parser("legs", help="train in legs on a machine without a network").add_subparsers(
         required=True, metavar="WHAT"
     )
@@ -20,16 +26,19 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     pack.add_argument(
         "--plan", default="audio", metavar="NAME", help="audio, score, tiny-audio, tiny-score, tiny-bands (%(default)s)"
     )
+    pack.add_argument(
+        "--minutes", type=float, default=LEG_MINUTES, metavar="X", help="of the leg; its plan is fitted (%(default)s)"
+    )
     pack.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a value of the plan")
     pack.add_argument("--start", type=Path, metavar="JOINED", help="go on from where an earlier leg stopped")
-    pack.add_argument("--part-mb", type=float, default=36.0, metavar="X", help="largest part (%(default)s)")
+    pack.add_argument("--part-mb", type=float, default=32.0, metavar="X", help="largest part (%(default)s)")
     pack.add_argument("--python", default="3.12", metavar="X.Y", help="of the machine (%(default)s)")
     pack.add_argument("--fonts", type=Path, metavar="DIR", help="keep compressed fonts there for the next time")
     pack.set_defaults(run=run_pack)
 
     run = legs.add_parser("run", help="on the machine: start the leg or find it running, wait, bring what fits")
     _add_journey(run)
-    run.add_argument("--leg-minutes", type=float, default=26.0, metavar="X", help="of the whole leg (%(default)s)")
+    run.add_argument("--leg-minutes", type=float, metavar="X", help="of the whole leg (those that it was packed for)")
     run.add_argument("--minutes", type=float, default=9.0, metavar="X", help="of this command (%(default)s)")
     run.add_argument("--device", default="cuda", help="cuda or cpu (%(default)s)")
     run.set_defaults(run=run_run)
@@ -54,8 +63,11 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     following = legs.add_parser("next", help="what the next leg should do; packs it, too, if told where")
     following.add_argument("joined", type=Path, nargs="?", metavar="JOINED", help="the last leg, joined")
     following.add_argument("--pack", type=Path, metavar="OUT", help="pack that leg into this folder")
-    following.add_argument("--codec", default="small", metavar="NAME", help="that a first leg trains (%(default)s)")
-    following.add_argument("--part-mb", type=float, default=36.0, metavar="X", help="largest part (%(default)s)")
+    following.add_argument(
+        "--minutes", type=float, metavar="X", help=f"of the leg (as the last; first {LEG_MINUTES:g})"
+    )
+    following.add_argument("--codec", metavar="NAME", help="that a first leg trains (what its minutes allow)")
+    following.add_argument("--part-mb", type=float, default=32.0, metavar="X", help="largest part (%(default)s)")
     following.add_argument("--python", default="3.12", metavar="X.Y", help="of the machine (%(default)s)")
     following.add_argument("--fonts", type=Path, metavar="DIR", help="keep compressed fonts there for the next time")
     following.set_defaults(run=run_next)
@@ -63,18 +75,20 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_pack(parsed: argparse.Namespace) -> None:
     """Write the parts."""
-    _pack(parsed, parsed.out, parsed.plan, dict(_setting(text) for text in parsed.set), parsed.start)
-
-
-def _pack(parsed: argparse.Namespace, out: Path, name: str, changes: dict[str, Any], start: Path | None) -> None:
-    from stemgen_core.legs.packing import pack_leg
     from stemgen_core.legs.plan import PLANS, LegPlan
 
-    if name not in PLANS:
-        raise InvalidRequestError(f"There is no plan called {name!r}. Choose one of: {', '.join(PLANS)}.")
+    if parsed.plan not in PLANS:
+        raise InvalidRequestError(f"There is no plan called {parsed.plan!r}. Choose one of: {', '.join(PLANS)}.")
+    changes = dict(_setting(text) for text in parsed.set)
+    _pack(parsed, parsed.out, LegPlan.changed(PLANS[parsed.plan].fitted(parsed.minutes), changes), parsed.start)
+
+
+def _pack(parsed: argparse.Namespace, out: Path, plan: "LegPlan", start: Path | None) -> None:
+    from stemgen_core.legs.packing import pack_leg
+
     parts = pack_leg(
         out,
-        LegPlan.changed(PLANS[name], changes),
+        plan,
         max_part_bytes=round(parsed.part_mb * MB),
         start_folder=start,
         python_version=parsed.python,
@@ -87,13 +101,15 @@ def _pack(parsed: argparse.Namespace, out: Path, name: str, changes: dict[str, A
 def run_run(parsed: argparse.Namespace) -> None:
     """Run a part of the leg."""
     from stemgen_core.legs.machine import run_leg
+    from stemgen_core.legs.plan import LegPlan
 
     root = _leg_root()
+    leg_minutes = parsed.leg_minutes or LegPlan.load(root / "plan.json").minutes
     told = run_leg(
         root,
         parsed.work.resolve(),
         parsed.out,
-        leg_minutes=parsed.leg_minutes,
+        leg_minutes=leg_minutes,
         minutes=parsed.minutes,
         device=parsed.device,
         journey=_journey(parsed),
@@ -130,27 +146,24 @@ def run_tokenise(parsed: argparse.Namespace) -> None:
 
 def run_join(parsed: argparse.Namespace) -> None:
     """Join and say what to do next."""
-    from stemgen_core.legs.home import join_leg
+    from stemgen_core.legs.home import join_leg, next_leg
 
     parts = join_leg(parsed.folders, parsed.out)
     print(f"{parts.name} joined in {parsed.out}")
-    _tell_next(parsed.out)
+    _tell_next(parsed.out, next_leg(parsed.out))
 
 
 def run_next(parsed: argparse.Namespace) -> None:
     """Say what the next leg should do, and pack it if asked."""
     from stemgen_core.legs.home import next_leg
 
-    _tell_next(parsed.joined, parsed.codec)
+    following = next_leg(parsed.joined, parsed.codec, parsed.minutes)
+    _tell_next(parsed.joined, following)
     if parsed.pack is not None:
-        following = next_leg(parsed.joined, parsed.codec)
-        _pack(parsed, parsed.pack, following.plan, following.changes, following.start)
+        _pack(parsed, parsed.pack, following.fitted_plan(), following.start)
 
 
-def _tell_next(joined: Path | None, codec: str = "small") -> None:
-    from stemgen_core.legs.home import next_leg
-
-    following = next_leg(joined, codec)
+def _tell_next(joined: Path | None, following: "NextLeg") -> None:
     print(following.why)
     if joined is not None and (joined / "bundle").exists():
         print(f"Judge it:  stemgen evaluate CORPUS --model {joined / 'bundle'} --out evaluation")

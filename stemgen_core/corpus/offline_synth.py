@@ -14,7 +14,7 @@ import numpy as np
 
 from stemgen_core.errors import MissingDependencyError
 from stemgen_core.score import Note
-from stemgen_core.sound.carried import find_font, import_fluidsynth
+from stemgen_core.sound.carried import find_font, fonts_at_hand, import_fluidsynth
 from stemgen_core.sound.level import FloatArray
 
 SAMPLE_RATE_HZ = 32_000
@@ -81,13 +81,14 @@ class OfflineSynth:
             ("roff", ctypes.c_int, 1),
             ("rincr", ctypes.c_int, 1),
         )
-        self._font_ids: dict[str, int] = {}
-        for name, path in fonts.items():
-            path = find_font(path)
-            font_id = self._synth.sfload(str(path)) if path.exists() else -1
-            if font_id < 0:
+        loaded: dict[Path, int] = {}
+        for path in map(find_font, fonts.values()):
+            if path in loaded:
+                continue
+            loaded[path] = self._synth.sfload(str(path)) if path.exists() else -1
+            if loaded[path] < 0:
                 raise missing_for_rendering(f"the soundfont {path}")
-            self._font_ids[name] = font_id
+        self._font_ids = {name: loaded[find_font(path)] for name, path in fonts.items()}
 
     def render(
         self,
@@ -179,4 +180,4 @@ def shared_synth(is_heldout: bool, sample_rate_hz: int = SAMPLE_RATE_HZ) -> Offl
     Raises:
         MissingDependencyError: if the FluidSynth library or a font is not there.
     """
-    return OfflineSynth(HELDOUT_FONTS if is_heldout else TRAINING_FONTS, sample_rate_hz)
+    return OfflineSynth(fonts_at_hand(HELDOUT_FONTS if is_heldout else TRAINING_FONTS), sample_rate_hz)

@@ -191,14 +191,14 @@ class LegDriver:
             num_loaders=plan.num_loaders,
             is_compiled=plan.is_compiled,
         )
-        start_from = self.start / BEFORE_DECAY
+        brought = [path for path in (self.start / BEFORE_DECAY, self.start / BUNDLE) if path.exists()]
         trainer = LmTrainer(
             family,
             corpus,
             self.work / "lm",
             config,
             self.device,
-            start_from=start_from if start_from.exists() else None,
+            start_from=brought[0] if brought else None,
         )
         lm_seconds = max(0.0, self.clock.seconds_left() - WRITING_S)
         full_until_s = time.monotonic() + (1 - plan.decay_share) * lm_seconds

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from stemgen_core.codec.codec_files import CONFIG_FILE
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.legs.clock import LegClock
 from stemgen_core.legs.driver import BEFORE_DECAY, BUNDLE, CODEC, FACTS, LOGS
@@ -20,8 +21,10 @@ from stemgen_core.legs.parts import choose_parts, cut_folder, read_part_list
 
 LOOK_S = 0.5
 LOG_TAIL_BYTES = 4_000
-# What comes home while the leg still runs, in this order, as far as one journey carries.
+# What comes home, in this order. While the leg still runs as far as one journey carries; at the end all of it, in
+# archives of a journey each, so that what is needed most is whole however few journeys there is time for.
 _IN_ORDER = (FACTS, LOGS, CODEC, BUNDLE, BEFORE_DECAY)
+MORE = "-more"
 _PID_FILE, _DRIVER_LOG, _SNAPSHOTS = "driver.pid", "driver.log", "snapshots"
 _SMALLEST_PART_BYTES = 4096
 _started: dict[int, subprocess.Popen[bytes]] = {}  # by this very process, which has to lay them to rest
@@ -65,13 +68,21 @@ def run_leg(
         _start_driver(root, work, device)
     while time.monotonic() < until_s and _is_alive(work):
         time.sleep(LOOK_S)
-    name = f"leg-m{round(clock.seconds_spent() / 60):03d}"
-    snapshot = work / _SNAPSHOTS / name
-    _take_snapshot(work, snapshot, None if is_finished(work) else journey.max_bytes)
-    parts_folder = work / _SNAPSHOTS / f"{name}-parts"
-    cut_folder(snapshot, parts_folder, name, max_part_bytes=max(_SMALLEST_PART_BYTES, journey.max_file_bytes))
-    shutil.rmtree(snapshot)
-    return bring(work, out, name, 0, journey)
+    first_name = f"leg-m{round(clock.seconds_spent() / 60):03d}"
+    archives = _archives(work, journey.max_bytes)
+    for number, contents in enumerate(archives if is_finished(work) else archives[:1]):
+        name = archive_name(first_name, number)
+        snapshot = work / _SNAPSHOTS / name
+        _take_snapshot(work, snapshot, contents, has_logs=number == 0)
+        parts_folder = work / _SNAPSHOTS / f"{name}-parts"
+        cut_folder(snapshot, parts_folder, name, max_part_bytes=max(_SMALLEST_PART_BYTES, journey.max_file_bytes))
+        shutil.rmtree(snapshot)
+    return bring(work, out, first_name, 0, journey)
+
+
+def archive_name(first_name: str, number: int) -> str:
+    """Return the name of an archive of a snapshot; 0 is the first, which holds what is needed most."""
+    return f"{first_name}{MORE}{number}" if number else first_name
 
 
 def bring(work: Path, out: Path, name: str, first: int, journey: Journey) -> str:
@@ -90,9 +101,15 @@ def bring(work: Path, out: Path, name: str, first: int, journey: Journey) -> str
         shutil.copyfile(folder / file_name, out / file_name)
     status = status_text(work)
     (out / "status.txt").write_text(status, encoding="utf-8")
-    left = len(parts.sizes) - chosen.stop
-    how = f"; {left} to fetch: python3 leg.py legs bring {work} OUT --name {name} --first {chosen.stop}" if left else ""
-    return f"{status}\nbrought {len(chosen)} of {len(parts.sizes)} parts of {name}{how}"
+    told = f"{status}\nbrought {len(chosen)} of {len(parts.sizes)} parts of {name}"
+    command = f"python3 leg.py legs bring {work} OUT"
+    if left := len(parts.sizes) - chosen.stop:
+        return f"{told}; {left} to fetch: {command} --name {name} --first {chosen.stop}"
+    first_name, _, number = name.partition(MORE)
+    following = archive_name(first_name, int(number or 0) + 1)
+    if (work / _SNAPSHOTS / f"{following}-parts").exists():
+        return f"{told}; more to fetch: {command} --name {following}"
+    return told
 
 
 def status_text(work: Path) -> str:
@@ -135,23 +152,33 @@ def _is_alive(work: Path) -> bool:
     return True
 
 
-def _take_snapshot(work: Path, target: Path, max_bytes: int | None) -> None:
-    """Copy what is worth bringing home; with a limit, only as much of it as fits, the most needed first."""
+def _archives(work: Path, max_bytes: int) -> list[list[str]]:
+    """Part what is worth bringing home into archives, the most needed first, each of one journey or of one thing."""
+    out = work / "out"
+    archives, size = [[]], 0
+    for source in (out / name for name in _IN_ORDER):
+        # A bundle holds its codec: carried once, a model of medium size comes home with it in one journey.
+        if not source.exists() or (source.name == CODEC and (out / BUNDLE / CONFIG_FILE).exists()):
+            continue
+        own = sum(path.stat().st_size for path in ([source] if source.is_file() else source.rglob("*")))
+        if archives[-1] and size + own > 0.95 * max_bytes:
+            archives.append([])
+            size = 0
+        archives[-1].append(source.name)
+        size += own
+    return archives
+
+
+def _take_snapshot(work: Path, target: Path, contents: list[str], *, has_logs: bool) -> None:
+    """Copy some of what is worth bringing home, perhaps with the logs of the leg's processes."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    size = 0
-    for name in _IN_ORDER:
-        source = work / "out" / name
-        if not source.exists():
-            continue
-        size += sum(path.stat().st_size for path in ([source] if source.is_file() else source.rglob("*")))
-        if max_bytes is not None and size > 0.95 * max_bytes:
-            break
+    for source in (work / "out" / name for name in contents):
         if source.is_dir():
-            shutil.copytree(source, target / name)
+            shutil.copytree(source, target / source.name)
         else:
-            shutil.copyfile(source, target / name)
+            shutil.copyfile(source, target / source.name)
     for log in (_DRIVER_LOG, "synthesize.log", "legs.log"):
-        if (work / log).exists():
+        if has_logs and (work / log).exists():
             (target / LOGS).mkdir(exist_ok=True)
             shutil.copyfile(work / log, target / LOGS / log)

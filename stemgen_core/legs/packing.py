@@ -23,6 +23,7 @@ from pathlib import Path
 
 from stemgen_core.corpus.offline_synth import HELDOUT_FONTS, TRAINING_FONTS
 from stemgen_core.errors import MissingDependencyError
+from stemgen_core.legs.driver import BEFORE_DECAY, BUNDLE, CODEC
 from stemgen_core.legs.parts import PartList, cut_folder
 from stemgen_core.legs.plan import LegPlan
 from stemgen_core.sound.carried import FONTS, LIBRARIES, LIBRARY_ORDER, PACKAGES
@@ -82,8 +83,8 @@ def pack_leg(
         shutil.copyfile(_LAUNCHER, root / "leg.py")
         plan.save(root / "plan.json")
         if start_folder is not None:
-            shutil.copytree(start_folder, root / "start")
-        _carry_fonts(carried / FONTS, font_cache)
+            _carry_start(start_folder, root / "start")
+        _carry_fonts(carried / FONTS, font_cache, has_all=plan.has_all_fonts)
         _carry_libraries(carried / LIBRARIES)
         _carry_packages(carried / PACKAGES, python_version)
         parts = cut_folder(root, out_folder, "leg", max_part_bytes=max_part_bytes)
@@ -91,9 +92,17 @@ def pack_leg(
     return parts
 
 
-def _carry_fonts(folder: Path, cache: Path | None) -> None:
+def _carry_start(joined: Path, folder: Path) -> None:
+    """Copy what a leg goes on from: the codec, and the weights before the decay or, failing them, those after it."""
+    weights = [name for name in (BEFORE_DECAY, BUNDLE) if (joined / name).exists()][:1]
+    for name in (CODEC, *weights):
+        if (joined / name).exists():
+            shutil.copytree(joined / name, folder / name)
+
+
+def _carry_fonts(folder: Path, cache: Path | None, *, has_all: bool) -> None:
     folder.mkdir(parents=True)
-    for source in (*TRAINING_FONTS.values(), *HELDOUT_FONTS.values()):
+    for source in (*list(TRAINING_FONTS.values())[: None if has_all else 1], *HELDOUT_FONTS.values()):
         packed = (cache or folder) / f"{source.stem}.sf3"
         if not packed.exists():
             packed.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,10 @@ from typing import Any, Literal
 
 from stemgen_core.errors import InvalidRequestError
 
+LEG_MINUTES = 26.0  # that the plans are made for
+SHORT_MINUTES = 20.0  # below, some things don't pay or don't fit; see `fitted`
+_SHORT_CODEC_SHARE = 0.15
+
 
 @dataclass(frozen=True, slots=True)
 class LegPlan:
@@ -34,6 +38,8 @@ class LegPlan:
         first_trial_steps: of the codec, to find out how many steps its time allows.
         adversary_from: share of the codec's steps after which an adversary joins in, EnCodec only; 1 = never.
         has_decoder_phase: spend `codec_share` on the decoder of the codec that the leg brings; its codes stay valid.
+        minutes: of the whole leg; `fitted` makes a plan for others than these.
+        has_all_fonts: carry every training font; else the first alone, which plays for the others, too.
     """
 
     family: Literal["audio", "score"]
@@ -57,6 +63,37 @@ class LegPlan:
     first_trial_steps: int = 200
     adversary_from: float = 1.0
     has_decoder_phase: bool = False
+    minutes: float = LEG_MINUTES
+    has_all_fonts: bool = True
+
+    def fitted(self, minutes: float) -> "LegPlan":
+        """Return the plan for a leg of so many minutes.
+
+        A shorter leg waits for fewer pieces and renders each less often. One of less than `SHORT_MINUTES` has no time
+        to compile, to travel there twice or to bring home several journeys of weights, nor for an EnCodec: its codec is
+        that of bands, its model `medium` at most, its fonts one.
+
+        Raises:
+            InvalidRequestError: if there is less than a minute.
+        """
+        if not minutes >= 1:
+            raise InvalidRequestError(f"A leg needs at least a minute, got {minutes}.")
+        share = min(1.0, minutes / self.minutes)
+        plan = replace(
+            self,
+            minutes=float(minutes),
+            min_training_pieces=_fewer(self.min_training_pieces, share, 20),
+            num_renders=_fewer(self.num_renders, share, 2),
+            first_trial_steps=_fewer(self.first_trial_steps, share, 50),
+        )
+        if minutes >= SHORT_MINUTES:
+            return plan
+        plan = replace(plan, is_compiled=False, has_all_fonts=False)
+        if plan.size in ("base", "paper"):
+            plan = replace(plan, size="medium")
+        if plan.family == "audio" and plan.codec == PLANS["audio"].codec:
+            plan = replace(plan, codec="bands", codec_share=_SHORT_CODEC_SHARE)
+        return plan
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON."""
@@ -88,6 +125,11 @@ class LegPlan:
             if not isinstance(value, types[name]) and not (types[name] is float and isinstance(value, int)):
                 raise InvalidRequestError(f"{name} must be a {types[name].__name__}, got {value!r}.")
         return replace(plan, **changes)
+
+
+def _fewer(count: int, share: float, least: int) -> int:
+    """Return a share of a number, but no fewer than `least` where it was as many."""
+    return max(min(count, least), round(share * count))
 
 
 _TINY_AUDIO = LegPlan(

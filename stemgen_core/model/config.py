@@ -64,6 +64,7 @@ class ModelSize:
 SIZES: dict[str, ModelSize] = {
     "tiny": ModelSize(dim=64, num_layers=2, num_heads=2),
     "small": ModelSize(dim=256, num_layers=6, num_heads=4),
+    "medium": ModelSize(dim=384, num_layers=8, num_heads=6),
     "base": ModelSize(dim=512, num_layers=12, num_heads=8),
     "paper": ModelSize(dim=1024, num_layers=20, num_heads=16),
 }

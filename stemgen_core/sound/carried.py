@@ -23,6 +23,17 @@ def find_font(installed: Path, carried_folder: Path = CARRIED_FOLDER) -> Path:
     return carried if carried.exists() else installed
 
 
+def fonts_at_hand(fonts: dict[str, Path], carried_folder: Path = CARRIED_FOLDER) -> dict[str, Path]:
+    """Return fonts by name; where something is carried, but not one of them, the first that is plays for it, too.
+
+    So a leg with fewer fonts renders the same notes, instruments and effects.
+    """
+    carried = [path for path in fonts.values() if find_font(path, carried_folder) != path]
+    if not carried:
+        return fonts
+    return {name: path if path in carried else carried[0] for name, path in fonts.items()}
+
+
 def import_fluidsynth(carried_folder: Path = CARRIED_FOLDER) -> ModuleType:
     """Import pyfluidsynth, with the carried FluidSynth library where there is one.
 

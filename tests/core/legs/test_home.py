@@ -1,18 +1,22 @@
 """What came back, put together, and what is said to do next."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from stemgen_core.checkpoint import BundleManifest, load_bundle, save_bundle
 from stemgen_core.cli import main
+from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import StemGenerator
 from stemgen_core.legs.home import join_leg, next_leg
 from stemgen_core.legs.parts import cut_folder
 from stemgen_core.legs.plan import PLANS, LegPlan
-from tests.core.tiny_models import write_score_bundle
+from tests.core.tiny_models import OFFERED, toy_config, toy_model, write_score_bundle
 
 
 def write_leg(folder: Path, *, family: str = "audio", **facts: Any) -> Path:
@@ -49,6 +53,39 @@ def test_a_score_bundle_that_travelled_without_its_sounds_gets_them_and_plays(tm
     assert StemGenerator.load(tmp_path / "joined" / "bundle").model_id == manifest["model_id"]
 
 
+def test_further_archives_are_added_as_far_as_they_came(tmp_path: Path) -> None:
+    for name, content in (("leg-m011", "codec"), ("leg-m011-more1", "first"), ("leg-m011-more2", "second")):
+        leg = write_leg(tmp_path / name) if content == "codec" else tmp_path / name
+        (leg / content).mkdir(parents=True)
+        (leg / content / "weights").write_text(content)
+        cut_folder(leg, tmp_path / "back", name, max_part_bytes=10_000)
+    (tmp_path / "back" / "leg-m011-more1-000").unlink()
+
+    parts = join_leg([tmp_path / "back"], tmp_path / "joined")
+
+    assert parts.name == "leg-m011"
+    assert {path.name for path in (tmp_path / "joined").iterdir()} == {"leg.json", "codec", "second"}
+    assert (tmp_path / "joined" / "second" / "weights").read_text() == "second"
+    assert not list(tmp_path.glob("*-more"))
+
+
+def test_a_codec_that_came_inside_its_bundle_lies_beside_it_afterwards(tmp_path: Path) -> None:
+    codec, leg = BandCodec(BAND_CODEC_PRESETS["tiny-bands"]), write_leg(tmp_path / "leg")
+    codec.codebooks = torch.rand_like(codec.codebooks)
+    codec.save(leg / "bundle")
+    save_bundle(
+        leg / "bundle",
+        BundleManifest("audio", toy_config(num_features=None), 50, OFFERED),
+        toy_model(config=toy_config(num_features=None)),
+    )
+    cut_folder(leg, tmp_path / "back", "leg-m011", max_part_bytes=1_000_000)
+
+    join_leg([tmp_path / "back"], tmp_path / "joined")
+
+    assert load_bundle(tmp_path / "joined" / "bundle").manifest.family == "audio"
+    assert torch.equal(BandCodec.load(tmp_path / "joined" / "codec").codebooks, codec.codebooks)
+
+
 def test_nothing_that_came_back_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="No parts of a leg"):
         join_leg([tmp_path], tmp_path / "joined")
@@ -57,6 +94,42 @@ def test_nothing_that_came_back_is_told(tmp_path: Path) -> None:
 def test_before_any_leg_the_audio_family_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["legs", "next"]) == 0
     assert "Next:  stemgen legs pack NEXT --plan audio\n" in capsys.readouterr().out
+
+
+def test_a_short_leg_trains_bands_and_says_its_minutes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["legs", "next", "--minutes", "11"]) == 0
+    assert "Next:  stemgen legs pack NEXT --plan audio --minutes 11\n" in capsys.readouterr().out
+    assert next_leg(None, minutes=11).fitted_plan().codec == "bands"
+    assert next_leg(None, "small", 11).fitted_plan().codec == "small"
+
+
+@pytest.mark.parametrize(("first_minutes", "next_minutes"), [(11, 26), (26, 11), (11, None)])
+def test_what_gave_the_weights_their_shape_outlives_a_leg_of_other_minutes(
+    first_minutes: float, next_minutes: float | None, tmp_path: Path
+) -> None:
+    plan = LegPlan.changed(PLANS["audio"].fitted(first_minutes), {"window_frames": 400})
+    leg = write_leg(tmp_path / "one", codec={"steps": 9, "held_out_loss": 0.2, "had_adversary": True})
+    (leg / "leg.json").write_text(json.dumps({"plan": asdict(plan)}))
+    for name in ("before-decay", "codec"):
+        (leg / name).mkdir()
+
+    following = next_leg(leg, minutes=next_minutes)
+    again = following.fitted_plan()
+
+    assert (again.codec, again.size, again.window_frames) == (plan.codec, plan.size, 400)
+    assert again.minutes == (next_minutes or first_minutes)
+    assert again.corpus_seed == plan.corpus_seed + 1
+
+
+def test_without_the_weights_before_the_decay_a_leg_goes_on_from_those_after_it(tmp_path: Path) -> None:
+    leg = write_leg(tmp_path / "one", codec={"steps": 9, "held_out_loss": 0.2, "had_adversary": True})
+    for name in ("bundle", "codec"):
+        (leg / name).mkdir()
+
+    following = next_leg(leg)
+
+    assert following.start == leg
+    assert "did not come: go on from those after it" in following.why
 
 
 def test_a_first_leg_can_be_asked_to_train_bands(capsys: pytest.CaptureFixture[str]) -> None:

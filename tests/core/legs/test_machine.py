@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.legs.clock import LegClock
 from stemgen_core.legs.home import join_leg
 from stemgen_core.legs.machine import Journey, bring, is_finished, run_leg
+from stemgen_core.legs.parts import find_part_lists, join_parts
 
 # Writes what a leg writes; "wait" lies in its work folder for as long as it is to go on.
 STAND_IN = """
@@ -89,24 +91,48 @@ def test_a_leg_that_died_is_told_with_its_log_and_started_again(root: Path, tmp_
     assert is_finished(tmp_path / "work")
 
 
-def test_what_one_journey_cannot_carry_is_fetched_by_the_next(root: Path, tmp_path: Path) -> None:
+def test_what_one_journey_cannot_carry_is_fetched_by_the_next_as_each_says(root: Path, tmp_path: Path) -> None:
+    (root / "leg.py").write_text(STAND_IN.replace("bytes(range(255, -1, -1)) * 10", "__import__('os').urandom(30_000)"))
+    work, journey = tmp_path / "work", Journey(max_files=6, max_file_bytes=4_096, max_bytes=20_000)
+    outs = [tmp_path / "out-0"]
+
+    told = run(root, work, outs[0], 30, journey)
+    while found := re.search(r"--name (\S+)(?: --first (\d+))?$", told):
+        outs.append(tmp_path / f"out-{len(outs)}")
+        told = bring(work, outs[-1], found[1], int(found[2] or 0), journey)
+
+    assert len(outs) > 2
+    join_leg(outs, tmp_path / "joined")
+    assert (tmp_path / "joined" / "codec" / "weights").read_bytes() == (work / "out" / "codec" / "weights").read_bytes()
+    for out in outs:
+        files = list(out.iterdir())
+        assert len(files) <= 6
+        assert sum(path.stat().st_size for path in files) < 25_000
+
+
+def test_what_is_needed_most_is_whole_after_the_first_journey(root: Path, tmp_path: Path) -> None:
     (root / "leg.py").write_text(STAND_IN.replace("bytes(range(255, -1, -1)) * 10", "__import__('os').urandom(30_000)"))
     work, journey = tmp_path / "work", Journey(max_files=6, max_file_bytes=4_096, max_bytes=20_000)
 
-    told = run(root, work, tmp_path / "out-1", 30, journey)
-    name = next(path.stem for path in (tmp_path / "out-1").glob("*.json"))
-    first = len(list((tmp_path / "out-1").glob(f"{name}-*")))
-    bring(work, tmp_path / "out-2", name, first, journey)
+    told = run(root, work, tmp_path / "out", 30, journey)
+    join_leg([tmp_path / "out"], tmp_path / "joined")
 
-    assert f"--first {first}" in told
-    with pytest.raises(InvalidRequestError, match="Missing or damaged"):
-        join_leg([tmp_path / "out-1"], tmp_path / "joined")
-    join_leg([tmp_path / "out-1", tmp_path / "out-2"], tmp_path / "joined")
-    assert (tmp_path / "joined" / "codec" / "weights").read_bytes() == (work / "out" / "codec" / "weights").read_bytes()
-    for out in ("out-1", "out-2"):
-        files = list((tmp_path / out).iterdir())
-        assert len(files) <= 6
-        assert sum(path.stat().st_size for path in files) < 25_000
+    assert "-more1" in told
+    assert {path.name for path in (tmp_path / "joined").iterdir()} == {"leg.json", "logs"}
+
+
+def test_a_codec_travels_once_inside_the_bundle_or_alone(root: Path, tmp_path: Path) -> None:
+    bundle = """(out / "bundle").mkdir(exist_ok=True)
+(out / "bundle" / "codec.json").write_text("{}")
+(work / "finished")"""
+    run(root, tmp_path / "alone", tmp_path / "out-1", 30)
+    (root / "leg.py").write_text(STAND_IN.replace('(work / "finished")', bundle))
+    run(root, tmp_path / "inside", tmp_path / "out-2", 30)
+
+    for number, wanted in ((1, "codec"), (2, "bundle")):
+        (parts,) = find_part_lists([tmp_path / f"out-{number}"]).values()
+        join_parts([tmp_path / f"out-{number}"], parts, tmp_path / f"joined-{number}")
+        assert {path.name for path in (tmp_path / f"joined-{number}").iterdir()} == {"leg.json", "logs", wanted}
 
 
 def test_a_snapshot_that_is_not_there_is_told(tmp_path: Path) -> None:
