@@ -73,12 +73,14 @@ def test_a_preset_alone_is_the_preset(preset: str) -> None:
 
 def test_every_sampling_option_reaches_its_setting() -> None:
     options = "--steps 5,4 --context-guidance 2 --instrument-guidance 3 --guided-levels 4 --causal-bias 0.3"
+    options += " --density-guidance 0.6"
 
     settings = read_sampling(build_parser().parse_args([*GENERATE, *options.split(), "--temperature", "0.7"]))
 
     assert settings.num_steps == (5, 4)
     assert (settings.context_guidance_scale, settings.instrument_guidance_scale) == (2.0, 3.0)
     assert (settings.num_guided_levels, settings.causal_bias, settings.temperature) == (4, 0.3, 0.7)
+    assert settings.density_guidance_share == 0.6
 
 
 def test_zero_is_a_value_and_not_an_absence() -> None:

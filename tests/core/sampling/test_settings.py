@@ -13,6 +13,8 @@ from stemgen_core.sampling.settings import PRESETS, SamplingSettings, settings_f
     ("change", "message"),
     [
         ({"num_steps": ()}, "Steps must be 1 to 512 per level"),
+        ({"density_guidance_share": -0.1}, "Density guidance share must be 0 to 1, got -0.1"),
+        ({"density_guidance_share": 1.5}, "Density guidance share must be 0 to 1, got 1.5"),
         ({"num_steps": (4, 0)}, r"Steps must be 1 to 512 per level, got \(4, 0\)"),
         ({"num_steps": (513,)}, "Steps must be 1 to 512"),
         ({"temperature": 0.0}, "Temperature must be above 0 and at most 2, got 0"),
