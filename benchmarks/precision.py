@@ -17,7 +17,7 @@ from torch import nn
 
 from benchmarks.held_out_loss import WINDOW_FRAMES, held_out_batches, measure_loss
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH, load_bundle
-from stemgen_core.model.precision import computes_bfloat16, halve_blocks
+from stemgen_core.model.precision import gains_by_bfloat16, halve_blocks
 from stemgen_core.model.transformer import StemTransformer
 
 NUM_ITEMS = (1, 2, 4, 8)
@@ -36,7 +36,7 @@ def main() -> None:
     whole = load_bundle(parsed.bundle).model
     halved = copy.deepcopy(whole)
     halve_blocks(halved)
-    print(f"this processor multiplies bfloat16: {computes_bfloat16()}\n")
+    print(f"this processor multiplies bfloat16: {gains_by_bfloat16()}\n")
     print(f"| blocks | {' | '.join(f'{count} items' for count in NUM_ITEMS)} | nats per code |")
     print("|---|" + "---|" * (len(NUM_ITEMS) + 1))
     for name, model in (("float32", whole), ("bfloat16", halved), ("int8, dynamic", _quantised(whole))):

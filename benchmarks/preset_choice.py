@@ -15,7 +15,7 @@ import torch
 
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH, load_bundle
 from stemgen_core.corpus.storage import Corpus
-from stemgen_core.model.precision import computes_bfloat16, halve_blocks
+from stemgen_core.model.precision import gains_by_bfloat16, halve_blocks
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.training.examples import ExampleBatch
 from stemgen_core.training.families import ScoreFamily
@@ -29,6 +29,13 @@ CANDIDATES = {
     "unguided": replace(BASE, context_guidance_scale=1.0),
     "guidance 1.5": replace(BASE, context_guidance_scale=1.5),
     "guidance 3": replace(BASE, context_guidance_scale=3.0),
+    "guidance 2, density 1": replace(BASE, density_guidance_share=1.0),
+    "guidance 2, density 0": replace(BASE, density_guidance_share=0.0),
+    "guidance 2, density 0.3": replace(BASE, density_guidance_share=0.3),
+    "guidance 3, density 1": replace(BASE, context_guidance_scale=3.0, density_guidance_share=1.0),
+    "guidance 3, density 0": replace(BASE, context_guidance_scale=3.0, density_guidance_share=0.0),
+    "guidance 3, density 0.3": replace(BASE, context_guidance_scale=3.0, density_guidance_share=0.3),
+    "guidance 4, density 0": replace(BASE, context_guidance_scale=4.0, density_guidance_share=0.0),
     "top p 1": replace(BASE, top_p=1.0),
     "top p 0.98": replace(BASE, top_p=0.98),
     "top p 0.9": replace(BASE, top_p=0.9),
@@ -65,20 +72,19 @@ def main() -> None:
     window = bundle.manifest.window_frames
     source = ScoreFamily().batches(pieces, batch_size=16, window_frames=window, seed=SEED, is_rough=False)
     batches = [_only_instruments(source[index]) for index in range(parsed.batches)]
-    if computes_bfloat16():  # as the generator does
+    if gains_by_bfloat16():  # as the generator does
         halve_blocks(bundle.model)
-    print(
-        f"{'settings':20} chords (chance)  onsets (chance)  notes per true note  silent  seconds per stem (processor)"
-    )
+    print(f"{'settings':24} chords (chance)  onsets (chance)  notes, length per true  silent  s per stem (CPU)")
     for name in parsed.only or CANDIDATES:
         started, cpu_started = time.monotonic(), time.process_time()
         score = score_listening(bundle.model, pieces, batches, CANDIDATES[name])
         stems = 16 * len(batches)
         seconds, cpu = (time.monotonic() - started) / stems, (time.process_time() - cpu_started) / stems
         print(
-            f"{name:20} {score.chord_share:.3f} ({score.other_chord_share:.3f})"
+            f"{name:24} {score.chord_share:.3f} ({score.other_chord_share:.3f})"
             f"   {score.onset_hits:.3f} ({score.other_onset_hits:.3f})"
-            f"   {score.note_rate_ratio:.2f}   {score.silent_share:.3f}   {seconds:.2f} ({cpu:.2f})",
+            f"   {score.note_rate_ratio:.2f}, {score.note_length_ratio:.2f}"
+            f"   {score.silent_share:.3f}   {seconds:.2f} ({cpu:.2f})",
             flush=True,
         )
 

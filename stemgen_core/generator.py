@@ -14,7 +14,7 @@ from stemgen_core.codec.families import open_codecs
 from stemgen_core.codec.protocol import ContextCodec, DecodedStem, TargetCodec
 from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidRequestError
 from stemgen_core.instruments import STEM_CATEGORIES, Instrument, find_instrument
-from stemgen_core.model.precision import computes_bfloat16, halve_blocks
+from stemgen_core.model.precision import gains_by_bfloat16, halve_blocks
 from stemgen_core.revision import Revision
 from stemgen_core.sampling.candidates import candidate_rngs, decode_best, plays_at_all
 from stemgen_core.sampling.decode import DecodingProgress
@@ -122,7 +122,7 @@ class StemGenerator:
         for trained_on, opened in ((config.spec, target_codec.spec), (config.context_codec, context_codec.name)):
             if trained_on != opened:
                 raise CheckpointError(f"The model at {bundle_path} was trained on {trained_on}, not on {opened}.")
-        if computes_bfloat16():
+        if gains_by_bfloat16():
             halve_blocks(bundle.model)
         try:
             return cls(bundle, target_codec, context_codec)

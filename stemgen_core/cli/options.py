@@ -25,6 +25,12 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=_steps, metavar="N,N,...", help="decoding steps per level, coarse to fine")
     parser.add_argument("--context-guidance", type=float, metavar="X", help="how strongly to follow the mix, 1 = off")
     parser.add_argument("--instrument-guidance", type=float, metavar="X", help="the same for the instrument, 1 = off")
+    parser.add_argument(
+        "--density-guidance",
+        type=float,
+        metavar="X",
+        help="how much of its effect on how many notes there are stays, 0..1",
+    )
     parser.add_argument("--guided-levels", type=int, metavar="N", help="guide only the first N levels")
     parser.add_argument("--causal-bias", type=float, metavar="X", help="how much earlier frames go first, w_s of eq. 1")
     parser.add_argument("--temperature", type=float, metavar="X", help="of sampling, above 0")
@@ -43,6 +49,7 @@ def read_sampling(parsed: argparse.Namespace) -> SamplingSettings:
         num_steps=parsed.steps,
         context_guidance_scale=parsed.context_guidance,
         instrument_guidance_scale=parsed.instrument_guidance,
+        density_guidance_share=parsed.density_guidance,
         num_guided_levels=parsed.guided_levels,
         causal_bias=parsed.causal_bias,
         temperature=parsed.temperature,

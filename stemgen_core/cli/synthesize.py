@@ -30,7 +30,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         "--source",
         action="append",
         metavar="SOURCE",
-        help="composer (the default), mma, midi:FOLDER or stems:FOLDER; repeat to mix, with =WEIGHT each",
+        help="composer (the default), mma, groove:DIR, midi:DIR or stems:DIR; repeat to mix, with =WEIGHT each",
     )
     parser.add_argument("--rate", type=int, metavar="HZ", help=f"audio samples per second ({DEFAULT_RATE_HZ})")
     parser.add_argument("--channels", type=int, choices=(1, 2), help=f"of every stem ({DEFAULT_CHANNELS})")

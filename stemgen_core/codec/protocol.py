@@ -10,6 +10,9 @@ from stemgen_core.instruments import Instrument
 from stemgen_core.score import Note
 from stemgen_core.types import CodecSpec, Waveform
 
+RESTS, BEGINS, HOLDS = range(3)  # kinds of codes, where codes are notes
+NUM_KINDS = 3
+
 NoteEdit = Callable[[Sequence[Note]], tuple[Note, ...]]
 
 
@@ -21,13 +24,13 @@ class LevelRule:
         level: index k of the codebook.
         allowed: bool [V], codes that make sense here; None = all.
         settle: fills in codes of this level that follow from the coarser ones; None = nothing follows.
-        onsets: bool [V], codes that begin a note; None = the level has none.
+        kinds: int64 [V], what a code does with notes: `RESTS`, `BEGINS` or `HOLDS`; None = its codes don't say.
     """
 
     level: int
     allowed: torch.Tensor | None = None
     settle: Callable[[torch.Tensor], torch.Tensor] | None = None
-    onsets: torch.Tensor | None = None
+    kinds: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from stemgen_core.codec.protocol import DecodedStem, LevelRule, LoopSpan, NoteEdit
+from stemgen_core.codec.protocol import BEGINS, HOLDS, RESTS, DecodedStem, LevelRule, LoopSpan, NoteEdit
 from stemgen_core.codec.score_tokens import (
     DRUM_SOUNDS,
     EXPRESSION_LEVEL,
@@ -63,12 +63,13 @@ def settle_expression(codes: torch.Tensor, mask_token_id: int = SCORE_SPEC.mask_
 
 
 @cache
-def _onsets() -> torch.Tensor:
-    """Return which codes of a voice begin a note or are a stroke, bool [V]."""
-    onsets = torch.zeros(SCORE_SPEC.codebook_size, dtype=torch.bool)
-    onsets[FIRST_ONSET:FIRST_HOLD] = True
-    onsets[FIRST_STROKE:] = True
-    return onsets
+def _kinds() -> torch.Tensor:
+    """Return what each code of a voice does with notes, int64 [V]; a stroke begins and is over."""
+    kinds = torch.full((SCORE_SPEC.codebook_size,), RESTS)
+    kinds[FIRST_ONSET:FIRST_HOLD] = BEGINS
+    kinds[FIRST_HOLD:FIRST_STROKE] = HOLDS
+    kinds[FIRST_STROKE:] = BEGINS
+    return kinds
 
 
 @cache
@@ -79,7 +80,7 @@ def score_rules(instrument: Instrument) -> tuple[LevelRule, ...]:
             level,
             allowed_codes(instrument, level),
             settle_expression if level == EXPRESSION_LEVEL else None,
-            None if level == EXPRESSION_LEVEL else _onsets(),
+            None if level == EXPRESSION_LEVEL else _kinds(),
         )
         for level in levels_used(instrument)
     )

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 from stemgen_core.corpus import bass, comping, drums, melody, percussion
 from stemgen_core.corpus.clock import METERS, BeatClock
@@ -9,9 +10,11 @@ from stemgen_core.corpus.genre import Genre
 from stemgen_core.corpus.genre_table import GENRES, choose_genre
 from stemgen_core.corpus.palette import COLOURS
 from stemgen_core.corpus.performance import limit_polyphony, perform
+from stemgen_core.corpus.performed_drums import DrumPerformance, perform_drums
 from stemgen_core.corpus.piece import ChordSpan, KeyChange, Piece, StemScore
 from stemgen_core.corpus.plan import Event, Plan, draw_plan
 from stemgen_core.corpus.traits import choose_start, draw_feel, has_percussion, vary_meter
+from stemgen_core.score import Note
 
 GENERATOR_VERSION = 3
 MAX_VOICES = 5
@@ -19,6 +22,9 @@ _MAX_SILENCE_S = 9.0
 _LEAST_PARTS, _MAX_PARTS = (2, 3, 3, 4), 5
 _COLOUR_CHANCE = 0.45
 _REST_CHANCE = {"drums": 0.04, "bass": 0.05}
+PERFORMED = "performed"  # the style of drums that a person played
+_PERFORMED_TEMPOS = (0.94, 1.06)  # times the performance's own
+_KICK_BASS_CHANCE = 0.4  # beside the genre's own bass styles: what people play is worth locking to
 
 
 def _draw_clock(genre: Genre, rng: random.Random) -> BeatClock:
@@ -98,18 +104,42 @@ def _shape(plan: Plan, events: list[Event]) -> list[Event]:
     ]
 
 
-def _write_stems(name: str, plan: Plan, seed: int) -> list[tuple[str, str, int, list[Event]]]:
+def _draw_frame(rng: random.Random, performance: DrumPerformance | None) -> tuple[str, Genre, BeatClock]:
+    """Return the genre's name, the genre as this piece has it, and the clock; a performance brings its tempo along."""
+    if performance is None:
+        name = choose_genre(rng)
+        genre = vary_meter(name, GENRES[name], rng)
+        return name, genre, _draw_clock(genre, rng)
+    name = rng.choice(performance.genres)
+    slowest, fastest = _PERFORMED_TEMPOS
+    genre = replace(
+        GENRES[name],
+        meter="4/4",
+        tempo_bpm=(slowest * performance.tempo_bpm, fastest * performance.tempo_bpm),
+        swing=(performance.swing, performance.swing),
+        swing_steps=4,
+        drums_chance=1.0,
+    )
+    # The drummer followed a click.
+    return name, genre, replace(_draw_clock(genre, rng), drift_s=0.0)
+
+
+def _write_stems(
+    name: str, plan: Plan, seed: int, drum_part: drums.DrumPart, *, is_performed: bool
+) -> list[tuple[str, str, int, list[Event]]]:
     """Return (instrument, style, program, events) of each stem; each part has its own stream of chance."""
     genre, theme = plan.genre, plan.theme
     rng = random.Random(f"{seed}:band")
-    drum_part = drums.write_drums(plan, random.Random(f"{seed}:drums"))
     stems = []
     if rng.random() < genre.drums_chance:
-        stems.append(("drums", "groove", rng.choice(genre.kits), list(drum_part.events)))
+        style = PERFORMED if is_performed else "groove"
+        stems.append(("drums", style, rng.choice(genre.kits), list(drum_part.events)))
     if rng.random() < 0.96:
         style = rng.choice(genre.bass_styles)
         if theme is not None and theme.kind == "riff" and rng.random() < 0.7:
             style = "theme"
+        if is_performed and rng.random() < _KICK_BASS_CHANCE:
+            style = "kick"
         line = bass.write_bass(plan, style, drum_part.kick_steps, random.Random(f"{seed}:bass"))
         stems.append(("bass", style, rng.choice(genre.bass_programs), line))
     for number, (instrument, style, program) in enumerate(_choose_parts(genre, rng, has_theme=theme is not None)):
@@ -125,12 +155,16 @@ def _write_stems(name: str, plan: Plan, seed: int) -> list[tuple[str, str, int, 
     return stems
 
 
-def compose_piece(seed: int, duration_s: float = 24.0) -> Piece:
+def compose_piece(
+    seed: int, duration_s: float = 24.0, *, performance: DrumPerformance | None = None, title: str = ""
+) -> Piece:
     """Compose a piece; the same arguments and generator version give the same piece.
 
     Args:
         seed: any integer.
         duration_s: length of the audio, seconds, > 0.
+        performance: what the drums play, with a band composed to it; None: drums are composed, too.
+        title: of the piece.
 
     Raises:
         ValueError: if `duration_s` is not positive.
@@ -138,30 +172,21 @@ def compose_piece(seed: int, duration_s: float = 24.0) -> Piece:
     if duration_s <= 0:
         raise ValueError(f"duration_s must be > 0, got {duration_s}")
     rng = random.Random(f"{seed}:piece")
-    name = choose_genre(rng)
-    genre = vary_meter(name, GENRES[name], rng)
-    clock = _draw_clock(genre, rng)
+    name, genre, clock = _draw_frame(rng, performance)
     bar_s = clock.step_s * clock.meter.steps_per_bar
     plan = draw_plan(genre, math.ceil(duration_s / bar_s) + 2, rng, choose_start(name, rng))
     timing_ms = genre.timing_ms * rng.uniform(0.3, 1.2)
     feel_ms = draw_feel(name, genre, clock.meter, rng)
+    drum_rng = random.Random(f"{seed}:drums")
+    if performance is None:
+        drum_part = drums.write_drums(plan, drum_rng)
+    else:
+        drum_part = perform_drums(plan, clock, performance, drum_rng.randrange(performance.num_bars))
     stems, names = [], set()
-    for number, (instrument, style, program, events) in enumerate(_write_stems(name, plan, seed)):
+    written = _write_stems(name, plan, seed, drum_part, is_performed=performance is not None)
+    for number, (instrument, style, program, events) in enumerate(written):
         stem_rng = random.Random(f"{seed}:{number}:performance")
-        is_drums = instrument == "drums"
-        events = _drop_sections(plan, events, clock.step_s, _REST_CHANCE.get(instrument, 0.12), stem_rng)
-        notes = perform(
-            _shape(plan, events),
-            clock,
-            duration_s=duration_s,
-            timing_ms=timing_ms,
-            lag_ms=stem_rng.uniform(-0.5, 1.0) * timing_ms,
-            is_drums=is_drums,
-            rng=stem_rng,
-            feel_ms=feel_ms,
-        )
-        if not is_drums:
-            notes = tuple(limit_polyphony(notes, 1 if style in melody.STYLES or instrument == "bass" else MAX_VOICES))
+        notes = _play(plan, clock, instrument, style, events, (duration_s, timing_ms, feel_ms), stem_rng)
         if not notes:
             continue
         label = instrument
@@ -183,7 +208,49 @@ def compose_piece(seed: int, duration_s: float = 24.0) -> Piece:
         duration_s=duration_s,
         key_changes=_key_changes(plan, clock, duration_s),
         start=plan.theme.kind if plan.theme else "chords",
+        source="composer" if performance is None else "groove",
+        title=title,
     )
+
+
+def _play(
+    plan: Plan,
+    clock: BeatClock,
+    instrument: str,
+    style: str,
+    events: list[Event],
+    feel: tuple[float, float, tuple[float, ...]],
+    rng: random.Random,
+) -> tuple[Note, ...]:
+    """Return a stem's notes; what was performed is left as it was.
+
+    Args:
+        plan: of the piece.
+        clock: of the piece.
+        instrument: who plays.
+        style: how the part was written.
+        events: on the grid.
+        feel: length of the audio in seconds, spread of timing and by how much each step is late, milliseconds.
+        rng: all chance comes from it.
+    """
+    duration_s, timing_ms, feel_ms = feel
+    is_drums = instrument == "drums"
+    if style == PERFORMED:
+        return perform(events, clock, duration_s=duration_s, timing_ms=0.0, lag_ms=0.0, is_drums=True, rng=rng)
+    events = _drop_sections(plan, events, clock.step_s, _REST_CHANCE.get(instrument, 0.12), rng)
+    notes = perform(
+        _shape(plan, events),
+        clock,
+        duration_s=duration_s,
+        timing_ms=timing_ms,
+        lag_ms=rng.uniform(-0.5, 1.0) * timing_ms,
+        is_drums=is_drums,
+        rng=rng,
+        feel_ms=feel_ms,
+    )
+    if is_drums:
+        return notes
+    return tuple(limit_polyphony(notes, 1 if style in melody.STYLES or instrument == "bass" else MAX_VOICES))
 
 
 def _key_changes(plan: Plan, clock: BeatClock, duration_s: float) -> tuple[KeyChange, ...]:

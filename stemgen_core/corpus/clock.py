@@ -61,6 +61,15 @@ class BeatClock:
         time_s = (pair + swung) * self.swing_steps * self.step_s
         return time_s + self.drift_s * math.sin(2 * math.pi * time_s / self.drift_period_s + self.drift_phase)
 
+    def unswung(self, step: float) -> float:
+        """Return the step of the grid that sounds where `step` would without swing; drift is left as it is."""
+        pair = math.floor(step / self.swing_steps)
+        phase = step / self.swing_steps - pair
+        even = phase / (2 * self.swing)
+        if phase >= self.swing:
+            even = 0.5 + (phase - self.swing) / (2 * (1 - self.swing))
+        return (pair + even) * self.swing_steps
+
     def time_s(self, step: float) -> float:
         """Return seconds from the start of the audio; negative before it."""
         return self._straight_s(step) - self._straight_s(self.start_step)

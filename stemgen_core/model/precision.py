@@ -27,10 +27,15 @@ class HalfLinear(nn.Module):
         return functional.linear(inputs.bfloat16(), self.weight, self.bias)
 
 
-def computes_bfloat16() -> bool:
-    """Return whether this processor multiplies bfloat16 in hardware; elsewhere it would be slower, not faster."""
+def gains_by_bfloat16() -> bool:
+    """Return whether this processor multiplies bfloat16 faster than single precision (decision 0070).
+
+    AMX does, and AMD's AVX512-BF16. Intel's AVX512-BF16 without AMX, as virtual machines often have it, is slower.
+    """
     capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    if capabilities.get("amx_bf16"):
+        return True
+    return bool(capabilities.get("avx512_bf16")) and not str(capabilities.get("cpu_name", "")).startswith("Intel")
 
 
 def halve_blocks(model: StemTransformer) -> None:

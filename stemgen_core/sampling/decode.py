@@ -6,11 +6,18 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn.functional import one_hot
 
-from stemgen_core.codec.protocol import LevelRule
+from stemgen_core.codec.protocol import BEGINS, LevelRule
 from stemgen_core.conditioning import CONTEXT_SOURCE
 from stemgen_core.errors import GenerationCancelledError
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.sampling.guidance import GuidanceBranch, combine_logits, keep_nucleus, plan_branches
+from stemgen_core.sampling.guidance import (
+    GuidanceBranch,
+    combine_logits,
+    keep_density,
+    keep_nucleus,
+    keep_nucleus_of_kinds,
+    plan_branches,
+)
 from stemgen_core.sampling.ranking import keep_best, rank_frames
 from stemgen_core.sampling.schedule import frames_to_keep
 from stemgen_core.sampling.settings import MIN_STEPS, SamplingSettings
@@ -153,14 +160,19 @@ class _Passes:
         logits = self.model.logits(wanted, rule.level)  # [branches, M, V]
         if rule.allowed is not None:
             logits = logits.masked_fill(~rule.allowed, -torch.inf)
-        if rule.onsets is not None and settings.density:
-            logits = logits + settings.density * rule.onsets  # the same in every branch: it is no source's doing
+        if rule.kinds is not None and settings.density:
+            # The same in every branch: it is no source's doing.
+            logits = logits + settings.density * (rule.kinds == BEGINS)
         guided = combine_logits(list(logits), self.branches)
         num_sources = 1 + len(self.conditions)
         with_all = [
             each for each, branch in zip(logits, self.branches, strict=True) if len(branch.visible) == num_sources
         ]
-        return keep_nucleus(guided, with_all[0] if with_all else guided, settings.top_p)
+        plain = with_all[0] if with_all else guided
+        if rule.kinds is None:
+            return keep_nucleus(guided, plain, settings.top_p)
+        scores = keep_density(guided, plain, rule.kinds, is_masked.nonzero()[:, 0], settings.density_guidance_share)
+        return keep_nucleus_of_kinds(scores, plain, rule.kinds, settings.top_p)
 
 
 def _decode_level(

@@ -31,6 +31,9 @@ class SamplingSettings:
         causal_bias: w_s of eq. 1.
         noise_weight: w_r of eq. 1.
         num_candidates: stems that are drafted for one variation; the one with the highest listening score is kept.
+        density_guidance_share: how much of guidance's effect on how many notes begin and how long they are held stays,
+            0..1; where they begin and which they are is guided in any case. Of no effect where the codec's codes
+            don't say which is which.
         density: added to the log-probability of beginning a note, -4..4: above 0 more is played, below 0 less. Of no
             effect where the codec's codes don't say where notes begin.
         max_steps: decoding steps in all after which each level is finished in one more; None = no such bound. What a
@@ -50,6 +53,7 @@ class SamplingSettings:
     causal_bias: float = 0.1
     noise_weight: float = 1.0
     num_candidates: int = 1
+    density_guidance_share: float = 1.0
     density: float = 0.0
     max_steps: int | None = None
 
@@ -79,6 +83,8 @@ class SamplingSettings:
                 raise InvalidRequestError(f"{name.replace('_', ' ').capitalize()} must be 0 to 10, got {weight:g}.")
         if not 1 <= self.num_candidates <= MAX_CANDIDATES:
             raise InvalidRequestError(f"Candidates must be 1 to {MAX_CANDIDATES}, got {self.num_candidates}.")
+        if not 0 <= self.density_guidance_share <= 1:
+            raise InvalidRequestError(f"Density guidance share must be 0 to 1, got {self.density_guidance_share:g}.")
         if not -MAX_DENSITY <= self.density <= MAX_DENSITY:
             raise InvalidRequestError(f"Density must be -{MAX_DENSITY:g} to {MAX_DENSITY:g}, got {self.density:g}.")
         if self.max_steps is not None and self.max_steps < MIN_STEPS:

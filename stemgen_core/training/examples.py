@@ -1,6 +1,7 @@
 """Training examples: a context heard and the stem that belongs to it, cut from pieces of the corpus."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +96,19 @@ class BatchesOfRun(Dataset[ExampleBatch], ABC):
         return {name: torch.tensor([value[name] for value in values]) for name in values[0]}
 
 
+def target_weights(instruments: Sequence[Sequence[str]]) -> list[np.ndarray]:
+    """Return how much each stem is wanted as a target: the rarer its instrument, the more (decision 0102).
+
+    Args:
+        instruments: per piece the instrument of each stem.
+
+    Returns:
+        Per piece float64 [S], > 0: one over the square root of how many stems of the corpus have the instrument.
+    """
+    counts = Counter(name for names in instruments for name in names)
+    return [np.array([counts[name] ** -0.5 for name in names]) for names in instruments]
+
+
 class ExampleBatches(BatchesOfRun):
     """Batches cut from sound.
 
@@ -112,6 +126,9 @@ class ExampleBatches(BatchesOfRun):
         super().__init__(pieces, **run)
         self.frame_length = frame_length
         self.sample_rate_hz = sample_rate_hz
+        self._stem_weights = target_weights([[stem.instrument for stem in entry.piece.stems] for entry in self.pieces])
+        per_piece = np.array([weights.sum() for weights in self._stem_weights])
+        self._piece_chances = per_piece / per_piece.sum()
 
     def _cut_batch(self, rng: np.random.Generator, num_frames: int) -> ExampleBatch:
         contexts, places = [], []
@@ -149,18 +166,20 @@ class ExampleBatches(BatchesOfRun):
         """Return the levels that an instrument uses, coarse to fine."""
 
     def _draw(self, rng: np.random.Generator, num_frames: int) -> tuple[np.ndarray, list[WindowPlace]]:
-        """Choose a window, what is heard in it, and the targets: stems that are not heard."""
+        """Choose a window, the targets in it, and what is heard: stems that are not asked for, nor could have been."""
         for _ in range(NUM_TRIES):
-            index = int(rng.integers(len(self.pieces)))
+            index = int(rng.choice(len(self.pieces), p=self._piece_chances))
             last_start = self.pieces[index].channels.shape[2] // self.frame_length - num_frames
             if last_start < 0:
                 continue
             start = int(rng.integers(last_start + 1))
-            playing = rng.permutation(self._is_playing(index, start, num_frames).nonzero()[0])  # [stems]
+            playing = self._is_playing(index, start, num_frames).nonzero()[0]  # [stems]
             if len(playing) < 2:
                 continue
-            num_heard = int(rng.integers(1, len(playing)))
-            heard, unheard = playing[:num_heard].tolist(), playing[num_heard:].tolist()
+            wanted = self._stem_weights[index][playing]
+            ordered = rng.choice(playing, len(playing), replace=False, p=wanted / wanted.sum())
+            num_unheard = int(rng.integers(1, len(playing)))
+            unheard, heard = ordered[:num_unheard].tolist(), ordered[num_unheard:].tolist()
             targets = [unheard[number % len(unheard)] for number in range(TARGETS_PER_CONTEXT)]
             return self._mix(index, heard, start, num_frames, rng), [WindowPlace(index, t, start) for t in targets]
         raise ValueError(f"found no window of {num_frames} frames with two stems playing in {NUM_TRIES} tries")

@@ -34,7 +34,8 @@ class ListeningScore:
         other_chord_share: the same against the chords of another piece: what chance gives.
         onset_hits: share of the stem's onsets within 30 ms of an onset of some true stem of the piece, 0..1.
         other_onset_hits: the same against another piece: what chance gives.
-        note_rate_ratio: generated notes per true note.
+        note_rate_ratio: generated notes per true note, median.
+        note_length_ratio: mean length of the notes of a pitched stem over that of the true one's, median.
         silent_share: share of the stems that never play, 0..1; only the note rate counts them too.
     """
 
@@ -43,6 +44,7 @@ class ListeningScore:
     onset_hits: float
     other_onset_hits: float
     note_rate_ratio: float
+    note_length_ratio: float
     silent_share: float
 
     @property
@@ -55,7 +57,7 @@ def score_listening(
     model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch], settings: SamplingSettings
 ) -> ListeningScore:
     """Generate the target of every example from a fully hidden start and compare with the pieces."""
-    chord, other_chord, hits, other_hits, ratios = [], [], [], [], []
+    chord, other_chord, hits, other_hits, ratios, lengths = [], [], [], [], [], []
     for number, batch in enumerate(batches):
         for item, place in enumerate(batch.places):
             piece = pieces[place.piece].piece
@@ -72,13 +74,17 @@ def score_listening(
             if notes:
                 hits.append(_onset_hits(notes, piece, start_s))
                 other_hits.append(_onset_hits(notes, other_piece, other_start_s))
-            ratios.append(len(notes) / max(1, _count_notes(piece, place.stem, start_s, num_frames / FRAME_RATE_HZ)))
+            true_s = _lengths_s(piece, place.stem, start_s, num_frames / FRAME_RATE_HZ)
+            ratios.append(len(notes) / max(1, len(true_s)))
+            if notes and true_s and not instrument.is_drums:
+                lengths.append(_mean([note.duration_s for note in notes]) / _mean(true_s))
     return ListeningScore(
         chord_share=_mean(chord),
         other_chord_share=_mean(other_chord),
         onset_hits=_mean(hits),
         other_onset_hits=_mean(other_hits),
         note_rate_ratio=float(np.median(ratios)) if ratios else 0.0,
+        note_length_ratio=float(np.median(lengths)) if lengths else 0.0,
         silent_share=_mean([float(ratio == 0) for ratio in ratios]),
     )
 
@@ -135,8 +141,9 @@ def _onset_hits(notes: Sequence[Note], piece: Piece, start_s: float) -> float:
     return float((nearest <= HIT_TOLERANCE_S).mean())
 
 
-def _count_notes(piece: Piece, stem: int, start_s: float, duration_s: float) -> int:
-    return sum(start_s <= note.start_s < start_s + duration_s for note in piece.stems[stem].notes)
+def _lengths_s(piece: Piece, stem: int, start_s: float, duration_s: float) -> list[float]:
+    """Return how long the notes last that begin in a window, seconds."""
+    return [note.duration_s for note in piece.stems[stem].notes if start_s <= note.start_s < start_s + duration_s]
 
 
 def _mean(values: Sequence[float]) -> float:

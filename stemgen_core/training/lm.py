@@ -19,6 +19,7 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import INSTRUMENTS
 from stemgen_core.masking import MaskedTarget, mask_target
 from stemgen_core.model.config import SIZES
+from stemgen_core.model.precision import gains_by_bfloat16
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch
 from stemgen_core.training.families import TrainingFamily
@@ -279,7 +280,9 @@ class LmTrainer:
             else {field.name: self.config.extra_dropout for field in self.model_config.fields[1:]},
             rng=rng,
         )
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.config.has_bfloat16):
+        # On the CPU only where the processor gains by it: on others a step takes longer.
+        has_bfloat16 = self.config.has_bfloat16 and (self.device != "cpu" or gains_by_bfloat16())
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=has_bfloat16):
             return loss(
                 batch.context.to(self.device),
                 batch.codes.to(self.device),

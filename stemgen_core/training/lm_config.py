@@ -24,7 +24,7 @@ class LmTrainingConfig:
         num_held_out_batches: for the held-out loss; listening uses the first.
         patience: evaluations without a better listening score before the run goes straight to its decay; 0 = never.
         optimizer: "adamw", the paper's; or "muon" for the blocks' matrices with AdamW for the rest (decision 0012).
-        has_bfloat16: run the model in bfloat16 where autocast allows it.
+        has_bfloat16: run the model in bfloat16 where autocast allows it and the processor gains by it.
         is_compiled: run the model through `torch.compile`; pays on a GPU after the first minute.
         num_loaders: processes that make examples ahead.
     """

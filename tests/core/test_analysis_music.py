@@ -177,3 +177,24 @@ def test_flat_tops_are_clipping_and_single_peaks_are_not() -> None:
     samples[1, 500] = -1.0
 
     assert measure_level(waveform(samples)).clipped_share == pytest.approx(10 / 2000)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_syncopated_strokes_of_very_different_loudness_have_the_tempo_of_their_grid(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    bpm = float(rng.uniform(80, 140))
+    sixteenths = np.arange(int(12 * bpm / 60) * 4)
+    chances = np.where(sixteenths % 4 == 0, 0.6, np.where(sixteenths % 2 == 0, 0.35, 0.17))
+    loudness = np.exp(1.2 * rng.standard_normal(len(sixteenths)))  # a few strokes are twenty times others
+    sound = np.zeros(12 * RATE_HZ)
+    for sixteenth in sixteenths[rng.random(len(sixteenths)) < chances]:
+        if sixteenth * 15 / bpm < 11.7:
+            sound += loudness[sixteenth] * hits([0.1 + sixteenth * 15 / bpm], 12.0, seed)
+
+    tempo = estimate_tempo(onset_envelope(waveform(0.3 * sound / np.abs(sound).max())))
+
+    assert tempo.bpm is not None
+    assert min(abs(tempo.bpm / bpm / ratio - 1) for ratio in (0.5, 1, 2)) < 0.015
+    lines = 0.1 + sixteenths * 15 / bpm
+    inner = tempo.beats_s[(tempo.beats_s > 0.2) & (tempo.beats_s < 11)]
+    assert np.mean(np.abs(np.subtract.outer(inner, lines)).min(axis=1) < 0.02) > 0.9

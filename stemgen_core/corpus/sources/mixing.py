@@ -1,13 +1,14 @@
 """Several sources in one corpus, by weight."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from stemgen_core.corpus.sources.composer import Composer
+from stemgen_core.corpus.sources.groove_folder import GrooveFolder
 from stemgen_core.corpus.sources.midi_folder import MidiFolder
 from stemgen_core.corpus.sources.mma import Mma
 from stemgen_core.corpus.sources.source import CORPUS_SOUND, PieceSource, SourcedPiece, Split
@@ -17,6 +18,7 @@ from stemgen_core.types import SoundFormat
 
 COMPOSER_ONLY = ("composer",)
 _NUM_TRIES = 8
+_FOLDERS: dict[str, Callable[[Path], PieceSource]] = {"groove": GrooveFolder, "midi": MidiFolder, "stems": StemFolder}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,8 @@ class SourceSpec:
     """One source as it is asked for.
 
     Attributes:
-        kind: "composer", "midi", "mma" or "stems".
-        folder: for midi and stems.
+        kind: "composer", "mma", "groove", "midi" or "stems".
+        folder: for the last three.
         weight: > 0, relative.
     """
 
@@ -35,7 +37,7 @@ class SourceSpec:
 
 
 def parse_source(text: str) -> SourceSpec:
-    """Read `composer`, `mma`, `midi:DIR` or `stems:DIR`, each perhaps with `=WEIGHT` at its end.
+    """Read `composer`, `mma`, `groove:DIR`, `midi:DIR` or `stems:DIR`, each perhaps with `=WEIGHT` at its end.
 
     Raises:
         InvalidRequestError: if it is none of these.
@@ -48,10 +50,11 @@ def parse_source(text: str) -> SourceSpec:
     except ValueError:
         name, weight = text, 1.0  # an "=" in a folder's name
     kind, colon, folder = name.partition(":")
-    is_whole = kind in ("midi", "stems") if colon else kind in ("composer", "mma")
+    is_whole = kind in _FOLDERS if colon else kind in ("composer", "mma")
     if not is_whole or (colon and not folder) or not 0 < weight < float("inf"):
         raise InvalidRequestError(
-            f"{text!r} is no source. Give composer, mma, midi:FOLDER or stems:FOLDER, with =WEIGHT above 0 if you like."
+            f"{text!r} is no source. Give composer, mma, groove:FOLDER, midi:FOLDER or stems:FOLDER, with =WEIGHT"
+            " above 0 if you like."
         )
     return SourceSpec(kind, Path(folder) if colon else None, weight)
 
@@ -70,7 +73,7 @@ def open_source(kind: str, folder: Path | None) -> PieceSource:
         return Mma()
     if folder is None:
         raise InvalidRequestError(f"The source {kind} needs a folder.")
-    return MidiFolder(folder) if kind == "midi" else StemFolder(folder)
+    return _FOLDERS[kind](folder)
 
 
 class MixedSource:

@@ -121,7 +121,8 @@ def _settings_text(settings: dict[str, Any]) -> str:
     choice = "no choice among candidates" if count == 1 else f"the best of {count} candidates by the listening score"
     return (
         f"Decoding: steps {steps}; guidance {settings['context_guidance_scale']:g} for the context and"
-        f" {settings['instrument_guidance_scale']:g} for the instrument ({form}); causal bias"
+        f" {settings['instrument_guidance_scale']:g} for the instrument ({form}),"
+        f" {settings['density_guidance_share']:g} of it for density; causal bias"
         f" {settings['causal_bias']:g}; top p {settings['top_p']:g}; temperature {settings['temperature']:g}; {choice}."
     )
 

@@ -43,6 +43,7 @@ def variants(settings: SamplingSettings) -> dict[str, dict[str, SamplingSettings
         context_guidance_scale=_PAPER_SCALE,
         instrument_guidance_scale=_PAPER_SCALE,
         has_joint_guidance=False,
+        density_guidance_share=1.0,
     )
     return {
         "guidance": {

@@ -21,6 +21,7 @@ from tests.core.corpus_sources.made_up import BAND, OTHER_BAND, write_musdb, wri
         ("composer", "composer", None, 1.0),
         ("composer=3", "composer", None, 3.0),
         ("mma=0.5", "mma", None, 0.5),
+        ("groove:/a/b", "groove", Path("/a/b"), 1.0),
         ("midi:/a/b", "midi", Path("/a/b"), 1.0),
         ("midi:/a/b=2", "midi", Path("/a/b"), 2.0),
         ("stems:/a=b", "stems", Path("/a=b"), 1.0),
@@ -32,7 +33,9 @@ def test_sources_are_read_with_folder_and_weight(text: str, kind: str, folder: P
     assert (spec.kind, spec.folder, spec.weight) == (kind, folder, weight)
 
 
-@pytest.mark.parametrize("text", ["", "tape", "midi", "midi:", "composer:x", "composer=0", "composer=-1", "mma=inf"])
+@pytest.mark.parametrize(
+    "text", ["", "tape", "midi", "groove", "midi:", "composer:x", "composer=0", "composer=-1", "mma=inf"]
+)
 def test_what_is_no_source_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequestError, match="is no source"):
         parse_source(text)

@@ -8,7 +8,7 @@ from torch import nn
 
 from stemgen_core import generator as door
 from stemgen_core.generator import StemGenerator
-from stemgen_core.model.precision import HalfLinear, computes_bfloat16, halve_blocks
+from stemgen_core.model.precision import HalfLinear, gains_by_bfloat16, halve_blocks
 from tests.core.tiny_models import random_codes, random_features, toy_model, write_score_bundle
 
 CONDITIONS = {"instrument": torch.tensor([1, 2])}
@@ -53,7 +53,7 @@ def test_a_loaded_model_is_halved_only_where_the_processor_gains(
     has_it: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_score_bundle(tmp_path)
-    monkeypatch.setattr(door, "computes_bfloat16", lambda: has_it)
+    monkeypatch.setattr(door, "gains_by_bfloat16", lambda: has_it)
 
     model = StemGenerator.load(tmp_path).bundle.model
 
@@ -62,11 +62,18 @@ def test_a_loaded_model_is_halved_only_where_the_processor_gains(
 
 @pytest.mark.parametrize(
     ("capabilities", "expected"),
-    [({}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx512_bf16": False}, False)],
+    [
+        ({}, False),
+        ({"avx512_bf16": False}, False),
+        ({"avx512_bf16": True}, True),
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, True),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, False),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon", "amx_bf16": True}, True),
+    ],
 )
-def test_a_processor_says_whether_it_multiplies_bfloat16(
-    capabilities: dict[str, bool], expected: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_processor_gains_by_bfloat16_where_it_multiplies_it_faster(
+    capabilities: dict[str, bool | str], expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
 
-    assert computes_bfloat16() is expected
+    assert gains_by_bfloat16() is expected

@@ -113,14 +113,53 @@ def slow_nucleus(scores: torch.Tensor, reference: torch.Tensor, top_p: float) ->
     return kept
 
 
+def slow_kinds(
+    guided: torch.Tensor, plain: torch.Tensor, kinds: Sequence[int], settings: SamplingSettings
+) -> torch.Tensor:
+    """Scale whole kinds until their expected numbers are the wanted ones, then cut each kind down to its nucleus."""
+
+    def expected(scores: torch.Tensor) -> list[float]:
+        rows = scores.softmax(-1).tolist()
+        return [sum(row[code] for row in rows for code in range(len(kinds)) if kinds[code] == k) for k in range(3)]
+
+    guided, share = guided.double(), settings.density_guidance_share
+    wanted = [g**share * p ** (1 - share) for g, p in zip(expected(guided), expected(plain.double()), strict=True)]
+    wanted = [each * len(guided) / sum(wanted) for each in wanted]
+    factors = [1.0, 1.0, 1.0]
+    scaled = guided
+    for _ in range(300):
+        found = expected(scaled)
+        factors = [f * w / e for f, w, e in zip(factors, wanted, found, strict=True)]
+        scaled = guided + torch.tensor([math.log(factors[kind]) for kind in kinds], dtype=torch.float64)
+    probabilities = scaled.softmax(-1)
+    kept = torch.zeros_like(probabilities)
+    for kind in range(3):
+        codes = [code for code in range(len(kinds)) if kinds[code] == kind]
+        inside = slow_nucleus(probabilities[:, codes].log(), plain[:, codes].double(), settings.top_p).exp()
+        total = probabilities[:, codes].sum(-1, keepdim=True)
+        kept[:, codes] = inside / inside.sum(-1, keepdim=True) * total
+    return kept.log().float()
+
+
 def slow_decode(
-    model: StemTransformer, features: torch.Tensor, known: torch.Tensor, seed: int, settings: SamplingSettings
+    model: StemTransformer,
+    features: torch.Tensor,
+    known: torch.Tensor,
+    seed: int,
+    settings: SamplingSettings,
+    kinds: Sequence[int] | None = None,
 ) -> torch.Tensor:
     """Decode one item frame by frame, in plain Python."""
     rng, codes, num_frames = seeded(seed), known.clone(), known.shape[1]
     for level in range(3):
         for count in frames_to_keep(int((codes[level] == MASK).sum()), settings.steps_at(level)):
             scores = slow_scores(model, features, codes, level, seed % 4, settings)
+            if kinds is not None:
+                is_hidden = codes[level] == MASK  # only these have numbers to keep
+                every_code = replace(settings, top_p=1.0)
+                guided = slow_scores(model, features, codes, level, seed % 4, every_code)[is_hidden]
+                plain = log_p(model, features, codes, level, instrument=seed % 4, hears=True)[is_hidden]
+                scores[is_hidden] = slow_kinds(guided, plain, kinds, settings)
             for_code, for_rank = torch.rand(2, num_frames, generator=rng).tolist()
             ranked = []
             for n in range(num_frames):
@@ -174,6 +213,20 @@ def test_decoding_equals_the_slow_loop(settings: SamplingSettings, seed: int) ->
     codes = decode(known, [seed], settings)
 
     assert torch.equal(codes[0], slow_decode(toy_model(), features[0], known[0], seed, settings))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("top_p", [0.7, 1.0])
+def test_codes_that_say_what_they_do_are_decoded_as_the_slow_loop_does(seed: int, share: float, top_p: float) -> None:
+    kinds = [number % 3 for number in range(TOY_SPEC.codebook_size)]
+    rules = tuple(replace(rule, kinds=torch.tensor(kinds)) for rule in RULES)
+    settings = replace(GUIDED, density_guidance_share=share, top_p=top_p)
+    known, features = partly_known(seed, 1), random_features(seed, 1)
+
+    codes = decode(known, [seed], settings, rules=rules)
+
+    assert torch.equal(codes[0], slow_decode(toy_model(), features[0], known[0], seed, settings, kinds))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -11,7 +11,7 @@ from stemgen_core.codec.context_features import FRAME_LENGTH, NUM_FEATURES, extr
 from stemgen_core.codec.score_tokens import REST, encode_notes, levels_used
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.instruments import INSTRUMENTS, find_instrument
-from stemgen_core.training.examples import ExampleBatch, ExampleBatches
+from stemgen_core.training.examples import ExampleBatch, ExampleBatches, target_weights
 from stemgen_core.training.families import MIN_ACTIVE_SHARE, ScoreFamily
 from tests.core.toy_corpus import write_toy_corpus
 
@@ -131,3 +131,20 @@ def test_pieces_too_short_for_the_window_are_told(tmp_path: Path) -> None:
 def test_a_batch_of_an_odd_size_is_refused(corpus: Corpus) -> None:
     with pytest.raises(ValueError, match="batch_size must be a multiple of 2, got 3"):
         batches(corpus.pieces("train"), size=3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rare_instruments_are_asked_for_more_often_than_they_are_there(corpus: Corpus, seed: int) -> None:
+    pieces = corpus.pieces("train")
+    names = [[stem.instrument for stem in entry.piece.stems] for entry in pieces]
+    flat = [name for each in names for name in each]
+
+    weights = target_weights(names)
+
+    for each, found in zip(names, weights, strict=True):
+        assert found.tolist() == pytest.approx([flat.count(name) ** -0.5 for name in each])
+    # Where weights are all that differs, how often a stem is a target follows them.
+    lonely = target_weights([["bass", "drums"], ["bass", "piano"], ["bass", "piano"], ["bass", "piano"]])
+    rng = np.random.default_rng(seed)
+    drawn = [rng.choice(2, p=lonely[0] / lonely[0].sum()) for _ in range(2_000)]
+    assert np.mean(drawn) == pytest.approx(2 / 3, abs=0.05)  # one drums to four basses: twice as often

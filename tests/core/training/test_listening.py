@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 import torch
@@ -45,6 +46,19 @@ class Copyist:
         ]
 
 
+@dataclass
+class HalvingCopyist(Copyist):
+    """Strikes every note of the true stem twice, half as long each."""
+
+    def __call__(self, *args: Any, **options: Any) -> list[Note]:
+        halves = []
+        for note in super().__call__(*args, **options):
+            length_s = note.duration_s / 2
+            for start_s in (note.start_s, note.start_s + length_s):
+                halves.append(replace(note, start_s=start_s, duration_s=length_s))
+        return halves
+
+
 def score(corpus: Corpus, player: Copyist, monkeypatch: pytest.MonkeyPatch) -> ListeningScore:
     pieces = corpus.pieces("heldout")
     examples = ScoreFamily().batches(pieces, batch_size=8, window_frames=60, seed=3, is_rough=False)
@@ -60,6 +74,7 @@ def test_the_true_stems_are_on_chord_on_time_and_far_above_chance(
     assert found.chord_share > 0.99
     assert found.onset_hits == 1.0
     assert found.note_rate_ratio == 1.0
+    assert found.note_length_ratio == pytest.approx(1.0, abs=0.1)
     assert found.other_chord_share < 0.6  # another piece's chords, not the neighbour's that is of the same piece
     assert found.other_onset_hits < 0.75
     assert found.total == pytest.approx(
@@ -72,6 +87,13 @@ def test_wrong_notes_in_time_are_off_chord_alone(corpus: Corpus, monkeypatch: py
 
     assert found.chord_share < 0.2
     assert found.onset_hits == 1.0
+
+
+def test_notes_cut_in_half_are_twice_as_many_and_half_as_long(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, halves = (score(corpus, player, monkeypatch) for player in (Copyist(corpus), HalvingCopyist(corpus)))
+
+    assert halves.note_rate_ratio == 2.0
+    assert halves.note_length_ratio == pytest.approx(whole.note_length_ratio / 2)
 
 
 def test_right_notes_out_of_time_miss_the_onsets(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +127,7 @@ class SilentPlayer(Copyist):
 
 
 def test_silence_scores_nothing(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert score(corpus, SilentPlayer(corpus), monkeypatch) == ListeningScore(0.0, 0.0, 0.0, 0.0, 0.0, silent_share=1.0)
+    assert score(corpus, SilentPlayer(corpus), monkeypatch) == ListeningScore(0, 0, 0, 0, 0, 0, silent_share=1.0)
 
 
 @pytest.mark.parametrize("item", range(4))

@@ -65,6 +65,22 @@ def quiet(_step: int, _values: dict[str, float]) -> None:
     """Report nothing."""
 
 
+@pytest.mark.parametrize("gains", [True, False])
+@pytest.mark.parametrize("asked", [True, False])
+def test_bfloat16_is_used_where_it_is_asked_for_and_the_processor_gains_by_it(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool, gains: bool
+) -> None:
+    monkeypatch.setattr(lm, "gains_by_bfloat16", lambda: gains)
+    run = trainer(corpus, tmp_path / "run", replace(TINY, has_bfloat16=asked))
+    dtypes = []
+    first = run.model.blocks[0].get_submodule("attention.qkv")
+    first.register_forward_hook(lambda _module, _inputs, output: dtypes.append(output.dtype))
+
+    run.train_step(run._batches(run.training_pieces, 0, is_rough=False)[0])
+
+    assert dtypes == [torch.bfloat16 if asked and gains else torch.float32]
+
+
 def log_of(run: Path) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
