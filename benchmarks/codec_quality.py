@@ -21,7 +21,7 @@ import torch
 from pydub import AudioSegment
 
 from stemgen_core.audio import read_audio, resample, to_mono
-from stemgen_core.codec.band_codec import BandCodec, spectrum_of
+from stemgen_core.codec.band_codec import BandCodec, scale, spectrum_of
 from stemgen_core.codec.phase import to_waveform
 from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.codec.waveform_codec import WaveformCodec, load_waveform_codec
@@ -106,7 +106,7 @@ def own_phases(samples: torch.Tensor, codec: BandCodec) -> torch.Tensor:
 @torch.no_grad()
 def unquantised(samples: torch.Tensor, codec: BandCodec) -> torch.Tensor:
     """Decode the levels of bands as they are."""
-    return codec.decode_levels(codec.analyse(samples[None]))[0]
+    return codec.decode_levels(scale(codec.analysis(samples[None])))[0]
 
 
 def main() -> None:

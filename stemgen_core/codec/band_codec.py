@@ -20,8 +20,8 @@ from stemgen_core.types import CodecSpec
 KIND = "bands"
 NUM_CANDIDATES = 3  # that quantising keeps per frame; one would be greedy
 SPECTRUM_WINDOW = 2048
-MAX_LEVEL_POWER = 8.0
 _ROWS_AT_ONCE = 256  # quantised together: their distances to all entries stay in the cache, 2.5 times as fast
+_HALF_RANGE_DB = -FLOOR_DB / 2
 _LOWEST_LOG, _HIGHEST_LOG = -12.0, 7.0  # of a magnitude; keeps a wild prediction finite
 
 
@@ -37,8 +37,6 @@ class BandCodecConfig:
         width: channels of the decoder.
         num_blocks: of the decoder at the rate of the codes.
         num_rounds: of phase reconstruction.
-        level_power: by which levels are bent before they are quantised, at least 1; 1 counts all decibels alike, more
-            counts those of loud bands for more (docs/decisions/0112-loud-bands-count.md).
     """
 
     sample_rate_hz: int = 32_000
@@ -48,7 +46,6 @@ class BandCodecConfig:
     width: int = 256
     num_blocks: int = 4
     num_rounds: int = 4
-    level_power: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -58,8 +55,6 @@ class BandCodecConfig:
         """
         if min(self.num_codebooks, self.width, self.num_blocks) < 1 or self.codebook_size < 2 or self.num_rounds < 0:
             raise ValueError(f"sizes must be positive, got {self}")
-        if not 1 <= self.level_power <= MAX_LEVEL_POWER:
-            raise ValueError(f"level_power must be in 1..{MAX_LEVEL_POWER}, got {self.level_power}")
         if self.hop_length % 2 or not 2 <= self.hop_length <= SPECTRUM_WINDOW // 2:
             raise ValueError(f"hop_length must be even and at most {SPECTRUM_WINDOW // 2}, got {self.hop_length}")
         if self.sample_rate_hz % self.hop_length:
@@ -77,11 +72,9 @@ class BandCodecConfig:
 
 
 BAND_CODEC_PRESETS: dict[str, BandCodecConfig] = {
-    "bands": BandCodecConfig(level_power=2.0),
+    "bands": BandCodecConfig(),
     # For tests: the same hop, next to no weights.
-    "tiny-bands": BandCodecConfig(
-        num_codebooks=2, codebook_size=16, width=8, num_blocks=1, num_rounds=1, level_power=2.0
-    ),
+    "tiny-bands": BandCodecConfig(num_codebooks=2, codebook_size=16, width=8, num_blocks=1, num_rounds=1),
 }
 
 
@@ -124,14 +117,10 @@ class BandCodec:
             ValueError: if the audio is not mono or empty.
         """
         check_waveform(waveform)
-        levels = self.analyse(waveform)  # [B, F, T]
+        levels = scale(self.analysis(waveform))  # [B, F, T]
         rows = levels.transpose(1, 2).flatten(0, 1)  # [B * T, F]
         codes = torch.cat([quantise(some, self.codebooks) for some in rows.split(_ROWS_AT_ONCE)])  # [B * T, K]
         return codes.unflatten(0, (levels.shape[0], levels.shape[2])).transpose(1, 2)
-
-    def analyse(self, waveform: torch.Tensor) -> torch.Tensor:
-        """Return what is quantised of audio, float32 [B, 1, L]: scaled levels, float32 [B, F, T]."""
-        return scale(self.analysis(waveform), self.config.level_power)
 
     def levels_of(self, codes: torch.Tensor) -> torch.Tensor:
         """Return what codes stand for: scaled levels, float32 [B, F, T].
@@ -198,14 +187,14 @@ class BandCodec:
         return codec
 
 
-def scale(level_db: torch.Tensor, power: float) -> torch.Tensor:
-    """Return decibels as numbers from -1 for silence to 1 for full scale.
+def scale(level_db: torch.Tensor) -> torch.Tensor:
+    """Return decibels as numbers from -1 for silence to 1 for full scale."""
+    return (level_db + _HALF_RANGE_DB) / _HALF_RANGE_DB
 
-    Args:
-        level_db: at least -70, silence.
-        power: 1 keeps them evenly spaced; a decibel more of a loud band is a larger step the higher it is.
-    """
-    return 2 * (1 - level_db / FLOOR_DB) ** power - 1
+
+def to_decibels(scaled: torch.Tensor) -> torch.Tensor:
+    """Return differences of scaled levels as differences in decibels."""
+    return scaled * _HALF_RANGE_DB
 
 
 def quantise(rows: torch.Tensor, codebooks: torch.Tensor, *, num_candidates: int = NUM_CANDIDATES) -> torch.Tensor:

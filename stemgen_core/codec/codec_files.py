@@ -15,7 +15,7 @@ from stemgen_core.errors import CheckpointError
 CONFIG_FILE = "codec.json"
 WEIGHTS_FILE = "codec.safetensors"
 MAX_CONFIG_BYTES = 65_536
-ADDED_FIELDS = frozenset({"num_channels", "level_power"})  # that files of earlier versions lack
+ADDED_FIELDS = frozenset({"num_channels"})  # that files of earlier versions lack
 Config = TypeVar("Config")
 
 

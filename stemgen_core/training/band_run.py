@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec, BandCodecConfig, spectrum_of
+from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec, BandCodecConfig, scale, spectrum_of
 from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.errors import CheckpointError
 from stemgen_core.training.audio_windows import AudioWindows
@@ -116,7 +116,7 @@ class BandRun(CodecRun[BandTrainingConfig]):
         for start in range(0, config.num_codebook_windows, 32):
             count = min(32, config.num_codebook_windows - start)
             drawn = windows.draw(count, config.window_length, generator=generator_of(config.seed, -1000 - start))
-            levels = self._codec.analyse(self._prepare(drawn))  # [B, F, T]
+            levels = scale(self._codec.analysis(self._prepare(drawn)))  # [B, F, T]
             rows.append(levels.transpose(1, 2).flatten(0, 1))
         self._codec.codebooks = fit_codebooks(
             torch.cat(rows),
