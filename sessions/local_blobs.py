@@ -127,7 +127,6 @@ class LocalBlobs(BlobStore):
 
     def _note(self, sha256: str, signature: tuple[int, int], state: BlobState) -> None:
         with self._guard:
-            self._looked_at.pop(sha256, None)
             self._looked_at[sha256] = (signature, state)
             while len(self._looked_at) > _MAX_LOOKED_AT:
                 del self._looked_at[next(iter(self._looked_at))]
