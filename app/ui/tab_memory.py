@@ -77,7 +77,7 @@ class _Answers(asyncio.Queue[Any]):
     def _put(self, item: Any) -> None:
         # Whoever waits for it takes it at once; only what has to be kept is weighed.
         is_awaited = any(not getter.done() for getter in getattr(self, "_getters", ()))
-        size = 0 if is_awaited else TAB_BYTES + len(orjson.dumps(item.model_dump(), default=str))
+        size = 0 if is_awaited else TAB_BYTES + _num_bytes_of(getattr(item, "output", None))
         self._sizes.append(size)
         self.num_bytes += size
         super()._put(item)
@@ -89,6 +89,11 @@ class _Answers(asyncio.Queue[Any]):
         self.num_bytes -= size
         self._unheard.weigh(self._tab, self, -size)
         return super()._get()
+
+
+def _num_bytes_of(output: Any) -> int:
+    """Return how long an answer's values are as JSON; the other words of a message are no matter."""
+    return len(orjson.dumps(output, default=str)) if output else 0
 
 
 class UnheardAnswers(OrderedDict[str, asyncio.Queue[Any]]):
