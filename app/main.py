@@ -22,6 +22,7 @@ from app.sounds import MIN_CONTEXT_S, SoundFiles, SoundShelf, read_kept
 from app.upkeep import Upkeep, restore_if_empty
 from app.worker import GenerationWorker
 from app.zero_gpu import GpuLoan, HandlerDesk, on_gpu
+from sessions.check import check_disk
 from sessions.errors import SessionError
 from sessions.quotas import Quotas
 from sessions.snapshot import SnapshotFolder
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Gradio keeps a copy of the page's parts for every tab, and for every call of a program: some 0.1 MB each, until there
-# are this many. A tab that is forgotten loses nothing: where it stands is known elsewhere (`AnswerOrder`).
+# What Gradio keeps of every tab, and of every call of a program, is kept until there are this many. A tab that is
+# forgotten loses nothing: where it stands is known elsewhere (`AnswerOrder`).
 TABS_REMEMBERED = 500
 
 SECRET_NAME = "browser.secret"
@@ -114,10 +115,8 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
         room: the jams; None opens a room of its own.
         launch_options: of Gradio.
     """
-    # Gradio takes seconds to import and reads these at import.
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # kept in memory for a dashboard that is closed
+    _set_up_gradio()
+    # Gradio takes seconds to import.
     from app.api import Api
     from app.exporting.desk import ExportDesk
     from app.exporting.tickets import DownloadTickets
@@ -126,6 +125,7 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
     from app.ui.live_routes import build_live_routes
     from app.ui.no_fetching import forbid_fetching
     from app.ui.routes import build_routes
+    from app.ui.tab_memory import keep_little_of_tabs
     from app.ui.theme import build_theme, page_style
 
     forbid_fetching()
@@ -137,6 +137,7 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
         accounts=Accounts(accounts_secret(settings.data_path)) if settings.has_login else None,
     )
     page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
+    keep_little_of_tabs(page._queue)
     page.launch(
         server_name=settings.host,
         server_port=settings.port,
@@ -161,9 +162,17 @@ def serve(settings: Settings, studio: Studio, *, room: LiveRoom | None = None, *
         theme=build_theme(),
         css=page_style(),
         footer_links=[],
+        _frontend=False,  # else it asks itself for the page, and ends if that takes a busy machine three seconds
         **launch_options,
     )
     return page
+
+
+def _set_up_gradio() -> None:
+    """Set what Gradio reads when it is imported."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # kept in memory for a dashboard that is closed
 
 
 def _guard(settings: Settings) -> Any:
@@ -171,12 +180,14 @@ def _guard(settings: Settings) -> Any:
     from starlette.middleware import Middleware
 
     from app.ui.guard import LOOPBACK, Guard
+    from app.ui.uploads import uploaded_bytes
 
     return Middleware(
         Guard,
         allowed_hosts=settings.allowed_hosts,
         any_host=settings.host not in LOOPBACK and not settings.allowed_hosts,
         max_upload_mb=settings.max_upload_mb,
+        kept_bytes=uploaded_bytes,
     )
 
 
@@ -205,6 +216,8 @@ def _run(settings: Settings) -> None:
     with open_home(settings.home, quotas=quotas) as store:
         browser_secret(settings.data_path)
         accounts_secret(settings.data_path)
+        for finding in check_disk(settings.home):
+            log.warning("%s %s", finding.what, finding.advice)
         upkeep = Upkeep(
             store,
             snapshots=snapshots,

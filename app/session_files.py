@@ -9,6 +9,7 @@ from typing import Any
 
 from sessions.archive import ArchiveLimits, open_archive, write_archive
 from sessions.errors import ArchiveError
+from sessions.local_blobs import saying_what_disks_say
 from sessions.store import SessionStore
 from sessions.tree import AudioRef, SessionInfo
 from stemgen_core.analysis.fit import FitReport
@@ -34,9 +35,12 @@ def export_session(store: SessionStore, owner_token: str, session_id: str, path:
 
     Raises:
         SessionNotFoundError: if this owner has no such session.
-        OSError: if the file can't be written.
+        StorageFullError: if the disk is full.
+        DiskError: if the disk can't be written.
     """
-    return write_archive(store.session_record(owner_token, session_id), store.blobs, path)
+    record = store.session_record(owner_token, session_id)
+    with saying_what_disks_say():
+        return write_archive(record, store.blobs, path)
 
 
 def import_session(
@@ -54,11 +58,11 @@ def import_session(
 
     Raises:
         ArchiveError: if it is no session, damaged, too large, or holds what can't be shown or played.
-        OSError: if it can't be read, or its sounds can't be stored.
+        StorageFullError: if the disk has no room to unpack it or to keep its sounds.
+        DiskError: if the disk can't be read or written.
     """
-    with open_archive(
-        path, limits=limits or ArchiveLimits(), check_audio=check_audio, check_record=check_record
-    ) as archive:
+    unpacked = open_archive(path, limits=limits or ArchiveLimits(), check_audio=check_audio, check_record=check_record)
+    with saying_what_disks_say(), unpacked as archive:
         return store.add_session(owner_token, archive.record, archive.sounds)
 
 

@@ -12,11 +12,15 @@ import torch
 
 from sessions.blobs import BlobStore
 from sessions.tree import AudioRef, Node, mix_nodes
-from stemgen_core.errors import AudioFormatError
+from stemgen_core.errors import AudioFormatError, InvalidRequestError
 from stemgen_core.types import Waveform
 
 SILENCE_PEAK = 1e-4  # -80 dB: below it there is nothing to listen to
 MIN_CONTEXT_S = 1.0
+# All sounds of a mix are in memory at once, as they are summed and as they are exported. A session file of a few
+# kilobytes can name one sound in thousands of nodes.
+MAX_MIX_BYTES = 1_000_000_000
+_BYTES_PER_SAMPLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,24 @@ def read_kept(path: Path) -> Waveform:
     """
     samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     return Waveform(torch.from_numpy(samples.T.copy()), int(sample_rate_hz))  # [L, C] -> [C, L]
+
+
+def audible_sounds(lineage: Sequence[Node]) -> list[AudioRef]:
+    """Return what sounds at the end of a lineage.
+
+    Args:
+        lineage: nodes from the root down, as `SessionStore.lineage` returns them.
+
+    Raises:
+        InvalidRequestError: if that is more than can be in memory at once.
+    """
+    audible = [node.audio for node in mix_nodes(lineage) if node.audio is not None]
+    if sum(audio.num_audio_samples * audio.num_channels for audio in audible) * _BYTES_PER_SAMPLE > MAX_MIX_BYTES:
+        raise InvalidRequestError(
+            f"{len(audible)} sounds of this length are more than can be mixed here. Take some out, or go on from an "
+            "earlier node."
+        )
+    return audible
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +111,7 @@ class SoundShelf:
 
         Raises:
             AudioNotFoundError: if a file is gone from the disk.
+            InvalidRequestError: if it holds more than can be in memory at once.
         """
-        audible = [node.audio for node in mix_nodes(lineage) if node.audio is not None]
+        audible = audible_sounds(lineage)
         return self.files.mix([self.read(audio) for audio in audible])

@@ -13,6 +13,7 @@ from sessions.store import SessionStore
 log = logging.getLogger(__name__)
 
 _SWEEP_EVERY_S = 6 * 3600.0
+LAST_COPY_S = 60.0  # an address that does not answer must not keep the server from ending
 
 
 class Upkeep:
@@ -43,11 +44,17 @@ class Upkeep:
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """End the thread and make the last copy; call it when nothing writes any more."""
+    def close(self, patience_s: float = LAST_COPY_S) -> None:
+        """Make the last copy and end the thread; call it when nothing writes any more.
+
+        Args:
+            patience_s: how long the copy may take, in seconds; after that the end of the process ends it. The copy
+                before stays the newest, and everything is in the data folder.
+        """
         self._stop.set()
-        self._thread.join()
-        self._copy()
+        self._thread.join(patience_s)
+        if self._thread.is_alive():
+            log.error("The last snapshot was not finished within %.0f s: the one before is the newest", patience_s)
 
     def _run(self) -> None:
         swept_s = float("-inf")
@@ -55,9 +62,10 @@ class Upkeep:
             if time.monotonic() - swept_s > _SWEEP_EVERY_S:
                 self._sweep()
                 swept_s = time.monotonic()
-            if self._stop.wait(self._interval_s):
-                return
+            is_last = self._stop.wait(self._interval_s)
             self._copy()
+            if is_last:
+                return
 
     def _copy(self) -> None:
         num_writes = self._store.num_writes
@@ -65,7 +73,7 @@ class Upkeep:
             return
         try:
             info = self._snapshots.save(self._store.database, self._store.blobs, self._small_files)
-        except SessionError:  # the next one may succeed; the studio goes on
+        except Exception:  # whatever it is, the studio goes on, and the next one may succeed
             log.exception("No snapshot was made")
             return
         self._num_writes_copied = num_writes

@@ -19,7 +19,7 @@ from app.errors import BusyError, NoGpuError
 from app.line import FairLine
 from app.model_shelf import Generator
 from app.progress import SpeedMeter, TurnProgress, expected_rest_s, work_units
-from sessions.errors import InvalidActionError, NotFoundError, SessionError, StorageFullError
+from sessions.errors import DiskError, InvalidActionError, NotFoundError, SessionError, StorageFullError
 from sessions.store import SessionStore
 from sessions.tree import AudioRef, VariationResult
 from stemgen_core.errors import GenerationCancelledError, StemGenError
@@ -211,7 +211,7 @@ class GenerationWorker:
                 if not job.stop.is_set():
                     log.exception("Turn %s broke", job.turn_id)
                     self._fail_turn(job, str(error))
-            except StorageFullError as error:  # the next variation would find no room either
+            except (StorageFullError, DiskError) as error:  # the next variation would fare no better
                 goes_on = False
                 self._fail_turn(job, str(error))
             except Exception:  # the thread must outlive whatever one job does; the turn says so

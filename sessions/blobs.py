@@ -59,8 +59,8 @@ class BlobStore(Protocol):
         Raises:
             Exception: whatever `write` raises; nothing is stored then.
             StorageFullError: if the disk is full, or as much is stored as may be.
+            DiskError: if the disk is broken or can't be written.
             PlaceError: if the address where the files lie can't be written.
-            OSError: if the disk can't be written.
         """
         ...
 

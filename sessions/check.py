@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sessions.blobs import BlobState, BlobStore
 from sessions.database import Database
+from sessions.disk import unfit_for_database
 from sessions.home import DATABASE_NAME, DataHome
 from sessions.maintenance_store import ORPHAN_GRACE_S
 from sessions.models import NodeRow, TurnRow, VariationRow
@@ -89,11 +90,23 @@ def check_sounds(database: Database, blobs: BlobStore) -> Iterator[Finding]:
         )
 
 
-def check_surroundings(home: DataHome) -> Iterator[Finding]:
-    """Look at the disk, and at SQLite itself where it is used."""
+def check_disk(home: DataHome) -> Iterator[Finding]:
+    """Look at the disk that the data folder lies on."""
     free_bytes = shutil.disk_usage(home.folder).free
     if free_bytes < _LITTLE_BYTES:
         yield _note(f"The disk has only {free_bytes / 1e6:.0f} MB left.", "Make room before it is full.")
+    unfit = None if home.database_url else unfit_for_database(home.folder)
+    if unfit is not None:
+        yield _note(
+            f"The data folder {home.folder} {unfit}, where a database of SQLite can be damaged.",
+            "Keep the data on a local disk, and copies of it there (STEMGEN_SNAPSHOT_URL), or the rows in Postgres "
+            "(STEMGEN_DATABASE_URL).",
+        )
+
+
+def check_surroundings(home: DataHome) -> Iterator[Finding]:
+    """Look at the disk, and at SQLite itself where it is used."""
+    yield from check_disk(home)
     if home.database_url:
         return
     wal = home.folder / f"{DATABASE_NAME}-wal"

@@ -10,6 +10,7 @@ SessionError
 |  +- ShareNotFoundError    also when the link was taken back
 +- InvalidActionError       the thing exists but this can't be done with it now (show to the user)
 +- StorageFullError         the disk is full, or as much is stored as may be (show to the user)
++- DiskError                the disk is broken, read-only or forbidden (show to the user)
 +- ArchiveError             a session file can't be taken in (show to the user)
 +- PlaceError               an address where sounds or copies lie can't be used (show to the operator)
 +- SnapshotError            a copy can't be written, read or restored (show to the operator)
@@ -56,6 +57,10 @@ class InvalidActionError(SessionError):
 
 class StorageFullError(SessionError):
     """There is no room for what was to be stored; nothing of it was."""
+
+
+class DiskError(SessionError):
+    """The disk refuses to be read or written, and not for want of room."""
 
 
 class ArchiveError(SessionError):

@@ -4,19 +4,27 @@ import fcntl
 import os
 from pathlib import Path
 
-from sessions.errors import DataFolderBusyError
+from sessions.errors import DataFolderBusyError, DiskError
 
 
 class FolderLock:
     """A lock that the operating system drops when the process ends, however it ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock.
+        """Take the lock; the folder is made if it is not there.
 
         Raises:
             DataFolderBusyError: if another process, or another store of this one, holds it.
+            DiskError: if the folder can't be made or written.
         """
-        self._descriptor = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise DiskError(
+                f"The data folder {folder} can't be written: {error.strerror}. Make it a folder that this user may "
+                "write to, or choose another (STEMGEN_DATA)."
+            ) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

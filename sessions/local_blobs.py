@@ -14,10 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sessions.blobs import BlobEntry, BlobState, BlobStore, blob_name, is_sha256, not_stored, refuse_beyond
-from sessions.errors import StorageFullError
+from sessions.errors import DiskError, StorageFullError
 
 _TEMPORARY_PREFIX = ".writing-"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What broken, unplugged, read-only and forbidden disks say; anything else may be a fault of ours and is left as it is.
+_NO_DISK = {errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.ESTALE}
+_MAX_LOOKED_AT = 20_000
 
 
 class LocalBlobs(BlobStore):
@@ -36,7 +39,8 @@ class LocalBlobs(BlobStore):
         self._max_total_bytes = max_total_bytes
         self._guard = threading.Lock()
         self._total_bytes: int | None = None
-        # Whether a file is what its name says is found out once, and again when the file was changed.
+        # Whether a file is what its name says is found out once, and again when the file was changed. Only of the last
+        # ones it stays known: a store may hold millions.
         self._looked_at: dict[str, tuple[tuple[int, int], BlobState]] = {}
 
     def remove_leftovers(self) -> int:
@@ -50,7 +54,7 @@ class LocalBlobs(BlobStore):
         """Store what `write` writes: written, flushed, renamed, and the folder flushed, too."""
         temporary = self._folder / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{self._suffix}"
         try:
-            with saying_when_full():
+            with saying_what_disks_say():
                 self._folder.mkdir(parents=True, exist_ok=True)
                 write(temporary)
                 with temporary.open("rb") as file:
@@ -82,7 +86,7 @@ class LocalBlobs(BlobStore):
         except OSError:  # a disk that can't read it any more
             return BlobState.DAMAGED
         state = BlobState.PRESENT if is_whole else BlobState.DAMAGED
-        self._looked_at[sha256] = (signature, state)
+        self._note(sha256, signature, state)
         return state
 
     def verify(self, sha256: str) -> BlobState:
@@ -121,6 +125,12 @@ class LocalBlobs(BlobStore):
             self._looked_at.pop(sha256, None)
             self._total_bytes = self._count_once() if self._total_bytes is None else self._total_bytes - num_bytes
 
+    def _note(self, sha256: str, signature: tuple[int, int], state: BlobState) -> None:
+        with self._guard:
+            self._looked_at[sha256] = (signature, state)
+            while len(self._looked_at) > _MAX_LOOKED_AT:
+                del self._looked_at[next(iter(self._looked_at))]
+
     def _place(self, sha256: str) -> Path:
         return self._folder / blob_name(sha256, self._suffix)
 
@@ -144,11 +154,12 @@ class LocalBlobs(BlobStore):
 
 
 @contextmanager
-def saying_when_full() -> Generator[None]:
-    """Say of a disk without room that it is full, in words that users understand.
+def saying_what_disks_say() -> Generator[None]:
+    """Say of a disk that is full, broken or not to be written what it is, in words that users understand.
 
     Raises:
-        StorageFullError: in place of the error with which the system says so.
+        StorageFullError: in place of the error with which the system says that there is no room.
+        DiskError: in place of those with which it says that the disk does not do its work.
     """
     try:
         yield
@@ -157,6 +168,11 @@ def saying_when_full() -> Generator[None]:
             raise StorageFullError(
                 "The disk of the studio's server is full, so this could not be saved. What was saved before is "
                 "there. Whoever runs it can make room."
+            ) from error
+        if error.errno in _NO_DISK:
+            raise DiskError(
+                f"The disk of the studio's server does not do its work ({os.strerror(error.errno)}), so this could not "
+                "be saved. What was saved before is as it was. Whoever runs it must look at the disk."
             ) from error
         raise
 

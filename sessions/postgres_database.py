@@ -5,6 +5,7 @@ it first, so that one writes at a time and sees all that was written before. Tra
 see one moment. See docs/decisions/0065-postgres.md.
 """
 
+import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,13 @@ _KINDS = ("postgresql", "postgres", "postgresql+psycopg")
 # Any constants do, as long as no other version uses others: "StmG", and one or two.
 _WRITE_LOCK = 0x53746D47_00000001
 _SERVER_LOCK = 0x53746D47_00000002
+# How many sessions of this database hold both the lock of servers and one more.
+_HOLDERS = text(
+    "SELECT count(*) FROM pg_locks server JOIN pg_locks own USING (pid, locktype, database) "
+    "WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND (server.classid::bigint << 32 | server.objid::bigint) = :lock AND server.granted "
+    "AND (own.classid::bigint << 32 | own.objid::bigint) = :key AND own.granted"
+)
 _DISK_FULL = "53100"
 _LOCK_NOT_AVAILABLE = "55P03"
 # A server that was killed holds its lock until Postgres has noticed: moments, on a busy machine seconds.
@@ -70,6 +78,7 @@ class PostgresDatabase:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         self._claim: Connection | None = None
+        self._claim_key = secrets.randbits(62)  # what tells our claim from that of another server
 
     def keep_others_out(self) -> None:
         """Let no other server use the database until this one is closed, or its process has ended.
@@ -81,6 +90,7 @@ class PostgresDatabase:
         try:
             claim.execute(select(func.set_config("lock_timeout", f"{PATIENCE_S:g}s", False)))
             claim.execute(select(func.pg_advisory_lock(_SERVER_LOCK)))
+            claim.execute(select(func.pg_advisory_lock(self._claim_key)))
         except DBAPIError as error:
             claim.close()
             if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
@@ -151,6 +161,24 @@ class PostgresDatabase:
             self._claim.close()
         self.engine.dispose()
 
+    def _begin(self, connection: Connection) -> None:
+        """Let a transaction that writes wait for the one before it, and go on only while others are kept out.
+
+        Raises:
+            DataFolderBusyError: if Postgres was restarted, or cut the connection of the claim, and another server came.
+        """
+        if only_reads(connection):
+            return
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITE_LOCK})
+        if self._claim is None:
+            return
+        held = {"lock": _SERVER_LOCK, "key": self._claim_key}
+        if connection.execute(_HOLDERS, held).scalar_one() == 0:
+            if not self._claim.closed:
+                self._claim.invalidate()
+                self._claim.close()
+            self.keep_others_out()
+
     def _take_in(self, source: Connection, target: Connection) -> None:
         copy_rows(source, target)
         for table in _tables(target).tables.values():
@@ -175,7 +203,7 @@ class PostgresDatabase:
             raise DatabaseError(
                 "A Postgres database needs the package psycopg: .venv/bin/pip install 'psycopg[binary]'"
             ) from error
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", self._begin)
         try:
             engine.connect().close()
         except DBAPIError as error:
@@ -195,11 +223,6 @@ def _parse(url: str) -> URL:
             "are kept in a file of the data folder."
         )
     return parsed.set(drivername="postgresql+psycopg")
-
-
-def _begin(connection: Connection) -> None:
-    if not only_reads(connection):
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITE_LOCK})
 
 
 def _tables(connection: Connection) -> MetaData:

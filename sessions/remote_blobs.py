@@ -15,6 +15,7 @@ from sessions.local_blobs import LocalBlobs
 from sessions.place import Place
 
 _MAX_CACHE_BYTES = 2_000_000_000
+_NUM_TURNS = 64
 _SPARED_S = 600.0  # whoever was given a path may still be reading
 
 
@@ -48,7 +49,8 @@ class RemoteBlobs(BlobStore):
         self._sizes: dict[str, int] | None = None
         self._damaged: set[str] = set()
         self._used_s: dict[str, float] = {}
-        self._fetching: dict[str, threading.Lock] = {}
+        # Sounds share them, by their hash: one for each would be as many as were ever fetched.
+        self._fetching = tuple(threading.Lock() for _ in range(_NUM_TURNS))
 
     def remove_leftovers(self) -> int:
         """Remove what a crash left half written, here and there."""
@@ -100,9 +102,7 @@ class RemoteBlobs(BlobStore):
         if state is not BlobState.PRESENT:
             raise not_stored(state)
         self._used_s[sha256] = time.monotonic()
-        with self._guard:
-            turn = self._fetching.setdefault(sha256, threading.Lock())
-        with turn:  # who comes second finds it here
+        with self._fetching[int(sha256[:8], 16) % _NUM_TURNS]:  # who comes second finds it here
             if self._cache.state(sha256) is not BlobState.PRESENT:
                 self._fetch(sha256)
         return self._cache.path(sha256)
@@ -157,7 +157,7 @@ class RemoteBlobs(BlobStore):
         with self._guard:
             self._known().pop(sha256, None)
             self._damaged.discard(sha256)
-            self._fetching.pop(sha256, None)
+            self._used_s.pop(sha256, None)
         self._cache.remove(sha256)
 
     def _forget_unused(self) -> None:

@@ -31,7 +31,7 @@ from sessions.database import Database
 from sessions.errors import AudioNotFoundError, PlaceError, SnapshotError
 from sessions.folder_lock import FolderLock
 from sessions.home import DataHome
-from sessions.local_blobs import saying_when_full
+from sessions.local_blobs import saying_what_disks_say
 from sessions.place import Place
 
 LATEST_NAME = "latest.json"
@@ -130,18 +130,18 @@ class SnapshotFolder:
             DatabaseError: if the copy was made by a newer version, or the home's database can't be opened.
             PlaceError: if the home's sounds lie at an address that can't be used.
             StorageFullError: if the disk is full.
+            DiskError: if the disk can't be written.
         """
         info = self.latest()
         if info is None:
             raise SnapshotError(f"There is no snapshot at {self.address}.")
-        home.folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(home.folder)
         try:
             if home.holds_sessions():
                 raise SnapshotError(
                     f"There are sessions at {home.folder} already. Move them away, or choose another folder."
                 )
-            with saying_when_full():
+            with saying_what_disks_say():
                 self._download(info, home, home.open_blobs())
         finally:
             lock.release()

@@ -82,11 +82,11 @@ def open_home(home: DataHome, *, quotas: Quotas | None = None) -> SessionStore:
 
     Raises:
         DataFolderBusyError: if another server uses it.
+        DiskError: if its folder can't be made or written.
         DatabaseError: if the database is damaged, of another program, of a newer version, on an unfit disk, or can't
             be reached.
         PlaceError: if the address of the sounds can't be used.
     """
-    home.folder.mkdir(parents=True, exist_ok=True)
     limits = quotas or Quotas()
     with ExitStack() as undoing:
         lock = FolderLock(home.folder)

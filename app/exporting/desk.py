@@ -2,13 +2,14 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from app.errors import ExportError
+from app.errors import BusyError, ExportError
 from app.exporting.encoding import FORMATS, LOSSLESS, FileTags, describe, offered_formats, write_audio
 from app.exporting.mixdown import mix_parts
 from app.exporting.names import file_name
@@ -17,9 +18,12 @@ from app.exporting.package import settings_of, write_package
 from app.exporting.piece import Piece, gather_piece
 from app.session_files import FILE_SUFFIX, export_session
 from app.sounds import SoundShelf
+from sessions.local_blobs import saying_what_disks_say
 from sessions.store import SessionStore
 
 MAX_AT_ONCE = 2
+MAX_WAITING = 6  # each holds one of the 40 threads that everything else of the server needs, too
+RETRY_AFTER_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ class ExportDesk:
 
     store: SessionStore
     sounds: SoundShelf
+    _places: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MAX_AT_ONCE + MAX_WAITING)
+    )
     _room: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_AT_ONCE))
 
     def offers(self) -> dict[str, tuple[str, ...]]:
@@ -74,10 +81,14 @@ class ExportDesk:
             NodeNotFoundError: if the token opens no such node.
             AudioNotFoundError: if a sound is gone from the disk.
             ExportError: if there is no such export, or it could not be made.
+            InvalidRequestError: if the mix holds more than can be in memory at once.
+            BusyError: if too many files are being made already.
+            StorageFullError: if the disk has no room for the file.
+            DiskError: if the disk can't be read or written.
         """
         if format_name not in self.offers().get(what, ()):
             raise ExportError(f"There is no {what!r} as {format_name!r} to be had.")
-        with self._room:
+        with self._place():
             piece = gather_piece(self.store, self.sounds, token, node_id)
             if what == "mix":
                 media_type = FORMATS[format_name].media_type
@@ -99,10 +110,31 @@ class ExportDesk:
 
         Raises:
             SessionNotFoundError: if the token opens no such session.
+            BusyError: if too many files are being made already.
+            StorageFullError: if the disk has no room for the file.
+            DiskError: if the disk can't be read or written.
         """
         name = file_name(self.store.session(token, session_id).name, "Session") + FILE_SUFFIX
-        with self._room:
+        with self._place():
             return _made(name, "application/zip", lambda path: export_session(self.store, token, session_id, path))
+
+    @contextmanager
+    def _place(self) -> Generator[None]:
+        """Wait for one's turn, unless too many do already.
+
+        Raises:
+            BusyError: if they do.
+        """
+        if not self._places.acquire(blocking=False):
+            raise BusyError(
+                f"Many files are being made for download just now. Try again in about {RETRY_AFTER_S} s.",
+                RETRY_AFTER_S,
+            )
+        try:
+            with self._room:
+                yield
+        finally:
+            self._places.release()
 
 
 def _write_mix(path: Path, piece: Piece, format_name: str) -> None:
@@ -117,7 +149,7 @@ def _write_settings(path: Path, piece: Piece) -> None:
 
 def _made(name: str, media_type: str, write: Callable[[Path], object]) -> ExportedFile:
     # Once it is open the file needs no name: whatever becomes of the download, nothing is left on the disk.
-    with TemporaryDirectory(prefix="stemgen-export-") as folder:
+    with saying_what_disks_say(), TemporaryDirectory(prefix="stemgen-export-") as folder:
         path = Path(folder) / "export"
         write(path)
         content = path.open("rb")

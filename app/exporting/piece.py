@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.exporting.names import file_name
 from app.labels import node_labels
-from app.sounds import SoundShelf
+from app.sounds import SoundShelf, audible_sounds
 from sessions.store import SessionStore
 from sessions.tree import Mixer, Node, NodeKind, mix_nodes
 from stemgen_core.analysis.context import analyse_context
@@ -102,8 +102,10 @@ def gather_piece(store: SessionStore, sounds: SoundShelf, token: str, node_id: s
     Raises:
         NodeNotFoundError: if the token opens no such node.
         AudioNotFoundError: if a file is gone from the disk.
+        InvalidRequestError: if it holds more than can be in memory at once.
     """
     lineage = store.lineage(token, node_id)
+    audible_sounds(lineage)  # before any of it is read
     session = store.session(token, lineage[0].session_id)
     labels = node_labels(store.tree(token, session.id, include_deleted=True), store.turns(token, session.id))
     audible = mix_nodes(lineage)

@@ -4,7 +4,7 @@ The page sends the browser's secret in a header, as for sounds. Programs get an 
 one download for an hour.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from app.errors import StudioError
+from app.errors import BusyError, StudioError
 from app.exporting.desk import ExportDesk, ExportedFile
 from app.exporting.tickets import DownloadTickets
 from app.ui.routes import KEY_HEADER
@@ -46,6 +46,8 @@ def build_export_routes(desk: ExportDesk, tickets: DownloadTickets) -> list[Base
             return _download(make(request, token))
         except NotFoundError as error:
             return _refused(str(error), 404)
+        except BusyError as error:
+            return _refused(str(error), 429, {"Retry-After": str(error.retry_after_s)})
         except (StudioError, SessionError, StemGenError) as error:
             return _refused(str(error), 422)
 
@@ -68,5 +70,5 @@ def _chunks(content: BinaryIO) -> Iterator[bytes]:
             yield chunk
 
 
-def _refused(words: str, status: int) -> Response:
-    return PlainTextResponse(words, status_code=status, headers=_HEADERS)
+def _refused(words: str, status: int, more: Mapping[str, str] | None = None) -> Response:
+    return PlainTextResponse(words, status_code=status, headers={**_HEADERS, **(more or {})})

@@ -5,7 +5,7 @@ requests that a page of another site makes are refused here, by their `Origin`, 
 by (DNS rebinding) and the routes nobody needs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,6 +19,10 @@ MAX_NAME_BYTES = 255  # longer names are none of any file; Gradio breaks on them
 JOIN = "/gradio_api/queue/join"
 UPLOAD = "/gradio_api/upload"
 RETRY_AFTER_S = 10
+# Gradio keeps what is uploaded for a quarter of an hour. So many of the largest files may lie there at once: without an
+# end, anybody could fill the disk that everybody's sessions are written to.
+MAX_UPLOADS_KEPT = 40
+UPLOAD_RETRY_AFTER_S = 300
 
 # What Gradio has and this studio does not use: proxies, editors, dashboards, streams, links to copies of a page.
 CLOSED = (
@@ -63,7 +67,15 @@ class Refusal:
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str] = (), any_host: bool, max_upload_mb: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        allowed_hosts: Iterable[str] = (),
+        any_host: bool,
+        max_upload_mb: int,
+        kept_bytes: Callable[[], int] = lambda: 0,
+    ) -> None:
         """Wrap `app`.
 
         Args:
@@ -72,11 +84,13 @@ class Guard:
                 may also call it when a proxy hides the name.
             any_host: whether it answers to every other name, too.
             max_upload_mb: largest upload, to be said when one is larger.
+            kept_bytes: returns how much of what was uploaded lies on the disk.
         """
         self._app = app
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._any_host = any_host
         self._max_upload_mb = max_upload_mb
+        self._kept_bytes = kept_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or say why not."""
@@ -108,7 +122,7 @@ class Guard:
         length = headers.get("content-length", "0")
         num_bytes = int(length) if length.isascii() and length.isdigit() else 0
         if path.rstrip("/") == UPLOAD:
-            return self._too_large() if num_bytes > (self._max_upload_mb + 1) * 2**20 else None
+            return self._refuse_upload(num_bytes)
         if "transfer-encoding" in headers:  # Gradio counts an upload while it writes it; nobody counts other bodies
             return Refusal(411, "Say how long the request is (Content-Length).", {})
         return Refusal(413, "This request is too large.", {}) if num_bytes > MAX_EVENT_BYTES else None
@@ -118,6 +132,14 @@ class Guard:
         if asking is None:
             return False
         return asking == _place(f"{urlsplit(origin).scheme}://{host}") or asking[0] in self._allowed
+
+    def _refuse_upload(self, num_bytes: int) -> Refusal | None:
+        if num_bytes > (self._max_upload_mb + 1) * 2**20:
+            return self._too_large()
+        if self._kept_bytes() + num_bytes > MAX_UPLOADS_KEPT * self._max_upload_mb * 2**20:
+            words = "Many files were uploaded just now. Try again in some minutes."
+            return Refusal(429, words, {"Retry-After": str(UPLOAD_RETRY_AFTER_S)})
+        return None
 
     def _too_large(self) -> Refusal:
         return Refusal(

@@ -1,5 +1,6 @@
 """Files that visitors sent through Gradio's upload: only those are taken, whatever path an event names."""
 
+import os
 from pathlib import Path
 
 from gradio.components import UploadButton
@@ -13,6 +14,18 @@ def upload_folder() -> Path:
     from gradio.utils import get_upload_folder
 
     return Path(get_upload_folder()).resolve()
+
+
+def uploaded_bytes() -> int:
+    """Return how much of what visitors sent lies on the disk."""
+    found = 0
+    for folder, _, names in os.walk(upload_folder()):
+        for name in names:
+            try:
+                found += os.stat(os.path.join(folder, name), follow_symlinks=False).st_size
+            except FileNotFoundError:  # used, or swept, in this moment
+                continue
+    return found
 
 
 def uploaded_path(path: object) -> Path:

@@ -1,5 +1,6 @@
 """Who may download what."""
 
+import errno
 import re
 from urllib.parse import unquote
 
@@ -7,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from app.exporting.desk import ExportDesk
+from app.exporting.desk import MAX_AT_ONCE, MAX_WAITING, ExportDesk
 from app.exporting.tickets import DownloadTickets
 from app.services import Studio
 from app.ui.export_routes import build_export_routes, export_path
@@ -24,8 +25,12 @@ def tickets() -> DownloadTickets:
 
 
 @pytest.fixture
-def client(studio: Studio, tickets: DownloadTickets) -> TestClient:
-    desk = ExportDesk(studio.store, studio.sounds)
+def desk(studio: Studio) -> ExportDesk:
+    return ExportDesk(studio.store, studio.sounds)
+
+
+@pytest.fixture
+def client(desk: ExportDesk, tickets: DownloadTickets) -> TestClient:
     return TestClient(Starlette(routes=build_export_routes(desk, tickets)))
 
 
@@ -74,3 +79,39 @@ def test_what_can_not_be_made_is_answered_in_words(client: TestClient, context: 
 
     assert answer.status_code == 422
     assert "there is no MIDI" in answer.text
+
+
+def test_too_many_downloads_at_once_are_refused_and_hold_no_thread(
+    client: TestClient, desk: ExportDesk, context: Node
+) -> None:
+    paths = (export_path(context.id, "mix", "wav"), f"/export/session/{context.session_id}.zip")
+    for _ in range(MAX_AT_ONCE + MAX_WAITING):
+        desk._places.acquire()
+    for path in paths:
+        refused = client.get(path, headers={KEY_HEADER: OWNER})
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+        assert "Try again in about 10 s" in refused.text
+
+    desk._places.release()
+
+    for path in paths:
+        assert client.get(path, headers={KEY_HEADER: OWNER}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "disk of the studio's server is full"), (errno.EIO, "disk .* does not do its work")],
+)
+def test_a_disk_that_can_not_take_the_download_is_said_in_words(
+    client: TestClient, context: Node, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("app.exporting.desk._write_mix", fail)
+    monkeypatch.setattr("sessions.archive._add_file", fail)
+
+    for path in (export_path(context.id, "mix", "wav"), f"/export/session/{context.session_id}.zip"):
+        refused = client.get(path, headers={KEY_HEADER: OWNER})
+        assert refused.status_code == 422
+        assert re.search(words, refused.text)

@@ -119,6 +119,21 @@ def test_an_upload_that_is_too_large_is_told_the_limit_and_what_to_do() -> None:
         assert answer.text.startswith("This file is larger than 1 MB, the most that can be uploaded here. Shorten it")
 
 
+def test_all_uploads_together_have_a_limit_and_the_next_is_told_when_to_come_back() -> None:
+    kept: list[int] = [40 * 2**20 - 1_000]
+    guard = Middleware(Guard, any_host=True, max_upload_mb=1, kept_bytes=lambda: kept[0])
+    client = TestClient(Starlette(routes=[Route("/{path:path}", _answer, methods=["POST"])], middleware=[guard]))
+
+    refused = client.post("/gradio_api/upload", content=bytes(1_001))
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "300")
+    assert refused.text == "Many files were uploaded just now. Try again in some minutes."
+    assert client.post("/gradio_api/upload", content=bytes(1_000)).status_code == 200
+    kept[0] += 1_001
+    assert client.post("/gradio_api/upload", content=iter([b"of unknown length"])).status_code == 429
+    assert client.post("/gradio_api/queue/join", content=b"{}").status_code == 200
+
+
 def test_an_event_of_unknown_length_is_refused() -> None:
     answer = _client().post("/gradio_api/queue/join", content=iter([b"x"]))
 

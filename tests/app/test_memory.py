@@ -7,9 +7,7 @@ from pathlib import Path
 import gradio as gr
 import torch
 from gradio.data_classes import FileData
-from gradio.state_holder import SessionState
 
-from app.main import TABS_REMEMBERED
 from app.orders import StemOrder
 from app.services import Studio
 from app.ui.layout import build_page
@@ -56,20 +54,6 @@ def test_a_session_that_was_left_keeps_no_sound_in_memory(open_studio: OpenStudi
             tracemalloc.stop()
 
     assert grown < 5 * MAX_BYTES_PER_SESSION
-
-
-def test_all_tabs_that_are_remembered_take_less_than_a_hundred_megabytes(studio: Studio) -> None:
-    page = build_page(studio, browser_secret="s")
-    SessionState(page)  # the first one imports
-    tracemalloc.start()
-    try:
-        before = _measure()
-        tabs = [SessionState(page) for _ in range(5)]
-        per_tab = (_measure() - before) / len(tabs)
-    finally:
-        tracemalloc.stop()
-
-    assert per_tab * TABS_REMEMBERED < 100_000_000
 
 
 def test_an_upload_leaves_no_file_beside_its_own(studio: Studio, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from app.orders import StemOrder
 from app.settings import REPOSITORY, Settings
 from app.upkeep import Upkeep, restore_if_empty
 from app.worker import GenerationWorker
-from sessions.errors import DatabaseError, StorageFullError
+from sessions.errors import DatabaseError, DiskError, SessionError, StorageFullError
 from sessions.home import DataHome
 from sessions.snapshot import SnapshotFolder
 from tests.app.conftest import OpenStudio
@@ -69,6 +71,41 @@ def test_place_that_fails_keeps_the_studio_going(
         assert studio.start_from_example(OWNER, "loop").id
 
     assert "No snapshot was made" in caplog.text
+
+
+def test_address_that_does_not_answer_does_not_keep_the_server_from_ending(
+    open_studio: OpenStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = threading.Event()
+    place = SnapshotFolder(str(tmp_path / "copies"))
+    monkeypatch.setattr(place._place, "put", lambda *_: answers.wait(60))
+    with open_studio() as studio:
+        node = studio.start_from_example(OWNER, "loop")
+        upkeep = Upkeep(studio.store, snapshots=place, interval_s=60)
+
+        began_s = time.monotonic()
+        upkeep.close(patience_s=0.2)
+        took_s = time.monotonic() - began_s
+
+        assert "The last snapshot was not finished within 0 s" in caplog.text
+        assert took_s < 30
+        answers.set()
+        upkeep._thread.join(60)
+    with open_studio() as studio:
+        assert studio.store.node(OWNER, node.id).id == node.id
+
+
+def test_copy_that_breaks_in_a_way_nobody_thought_of_is_not_the_last_one(
+    open_studio: OpenStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = SnapshotFolder(str(tmp_path / "copies"))
+    with open_studio() as studio:
+        with monkeypatch.context() as broken:
+            broken.setattr(place, "save", lambda *_: (_ for _ in ()).throw(RuntimeError("never seen before")))
+            upkeep = Upkeep(studio.store, snapshots=place, interval_s=0.05)
+            wait_for(lambda: "never seen before" in caplog.text)
+        wait_for(place.latest)
+        upkeep.close()
 
 
 def test_operator_backs_up_while_the_server_runs_and_restores(
@@ -151,15 +188,16 @@ def test_settings_out_of_range_are_named(name: str) -> None:
 # ---- a full disk ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", [StorageFullError, DiskError])
 def test_full_disk_fails_the_turn_in_words_and_the_next_one_works(
-    open_studio: OpenStudio, monkeypatch: pytest.MonkeyPatch
+    open_studio: OpenStudio, monkeypatch: pytest.MonkeyPatch, kind: type[SessionError]
 ) -> None:
     with open_studio() as studio:
         node = studio.start_from_example(OWNER, "loop")
         with monkeypatch.context() as full:
 
             def no_room(_: object) -> str:
-                raise StorageFullError("The disk of the studio's server is full.")
+                raise kind("The disk of the studio's server is full.")
 
             full.setattr(studio.sounds.blobs, "add", no_room)
             turn = studio.request_stem(OWNER, node.id, StemOrder("bass", 2, "fast", 7))

@@ -118,6 +118,44 @@ def test_store_goes_on_after_the_database_was_restarted(home: DataHome, postgres
         assert store.node(OWNER, stem.id).name == "later"  # nobody noticed
 
 
+def test_others_are_kept_out_again_by_the_first_write_after_a_restart(
+    home: DataHome, tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_database, "PATIENCE_S", 0.2)
+    with open_home(home) as store:
+        postgres_server.stop()
+        postgres_server.start()
+        store.create_session(OWNER, "after the restart")
+
+        with pytest.raises(DataFolderBusyError, match="in use by another StemGen server"):
+            open_home(DataHome(tmp_path / "other", home.database_url))
+        store.create_session(OWNER, "and once more")
+
+
+def test_server_whose_place_was_taken_writes_nothing_until_the_other_has_gone(
+    home: DataHome, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_database, "PATIENCE_S", 0.2)
+    with open_home(home) as store:
+        session = store.create_session(OWNER, "before")
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid != pg_backend_pid()"
+            )
+        )
+        connection.commit()
+        other = PostgresDatabase(home.database_url)
+        other.keep_others_out()
+
+        for _ in range(3):
+            with pytest.raises(DataFolderBusyError, match="in use by another StemGen server"):
+                store.rename_session(OWNER, session.id, "mine")
+        assert store.session(OWNER, session.id).name == "before"
+
+        other.close()
+        assert store.rename_session(OWNER, session.id, "mine").name == "mine"
+
+
 def test_reader_does_not_wait_for_a_writer_sees_one_moment_and_cannot_write(home: DataHome) -> None:
     with open_home(home) as store, open_for_reading(home) as operator:
         session = store.create_session(OWNER, "before")

@@ -21,6 +21,7 @@ import pytest
 
 from app.main import TABS_REMEMBERED
 from app.services import StemOrder
+from app.ui.tab_memory import UnheardAnswers
 from sessions.tree import Node, Turn
 from tests.app.fakes import write_clip
 from tests.app.waiting import wait_for
@@ -208,6 +209,21 @@ def test_a_tab_that_was_forgotten_because_many_others_came_goes_on_where_it_stoo
     turns = server.studio.store.turns(visitor.token, session.id)
     assert [turn.node_id for turn in turns] == [session.current_node_id]
     assert tabs.capacity == TABS_REMEMBERED
+
+
+def test_a_running_server_keeps_little_of_its_tabs_and_refuses_names_that_no_tab_has(server: Server) -> None:
+    with Visitor(server.url) as visitor:
+        visitor.open_page()
+        assert visitor.call(visitor.example, [visitor.browser]).is_success
+        shown = server.page.state_holder.session_data[visitor.session_hash]
+        load = visitor.listeners["on_machine"][0]["id"]
+        visitor.session_hash = "x" * 100_000
+        refused = visitor.join(load, [])
+
+    assert list(shown.components) == []
+    assert isinstance(server.page._queue.pending_messages_per_session, UnheardAnswers)
+    assert refused.status_code == 400
+    assert "at most 128 characters" in refused.text
 
 
 ROUTES = ("/media/{}.flac", "/media/{}", "/studio-static/{}", "/gradio_api/file={}", "/static/{}", "/assets/{}")
