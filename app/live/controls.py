@@ -37,7 +37,7 @@ class Controls:
     density: float = 0.0
     variation: float = 1.0
     temperature: float = 1.0
-    guidance: float = 2.5
+    guidance: float = 2.0
     genre: str | None = None
     genre_to: str | None = None
     genre_morph: float = 0.0

@@ -98,13 +98,9 @@ class SamplingSettings:
 
 
 PRESETS: dict[str, SamplingSettings] = {
-    "fast": SamplingSettings(num_steps=(8, 4, 2), context_guidance_scale=2.5, density_guidance_share=0.3, top_p=0.95),
-    "balanced": SamplingSettings(
-        num_steps=(16, 8, 4), context_guidance_scale=2.5, density_guidance_share=0.3, top_p=0.95
-    ),
-    "tight": SamplingSettings(
-        num_steps=(16, 8, 4), context_guidance_scale=3.0, density_guidance_share=0.3, temperature=0.7, top_p=0.9
-    ),
+    "fast": SamplingSettings(num_steps=(8, 4, 2), context_guidance_scale=2.0, top_p=0.95),
+    "balanced": SamplingSettings(num_steps=(16, 8, 4), context_guidance_scale=2.0, top_p=0.95),
+    "tight": SamplingSettings(num_steps=(16, 8, 4), context_guidance_scale=3.0, temperature=0.7, top_p=0.9),
     "wild": SamplingSettings(num_steps=(16, 8, 4), context_guidance_scale=1.0, temperature=1.3, top_p=0.99),
     "paper": SamplingSettings(
         num_steps=(128, 64, 32, 32),
