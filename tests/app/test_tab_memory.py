@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import tracemalloc
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 import pytest
@@ -32,6 +34,7 @@ from app.ui.tab_memory import (
 )
 
 LONG = "x" * 100_000
+Result = TypeVar("Result")
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +55,12 @@ def page(studio: Studio) -> gr.Blocks:
     page = build_page(studio, browser_secret="s")
     page.queue()
     return page
+
+
+def _run(what: Coroutine[Any, Any, Result]) -> Result:
+    """Run in a thread of its own: in this one the browser of other tests may have left a loop running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, what).result()
 
 
 def _answer(words: str) -> ProcessCompletedMessage:
@@ -128,7 +137,7 @@ def test_answers_that_nobody_takes_have_a_limit_however_many_tabs_ask(page: gr.B
         for number in range(400):
             _join(queue, f"tab {number % num_tabs}", f"event {number}").put_nowait(_answer(LONG))
 
-    asyncio.run(ask())
+    _run(ask())
 
     kept = queue.pending_messages_per_session
     waiting = sum(answers.qsize() for answers in kept.values())
@@ -150,7 +159,7 @@ def test_who_is_dropped_is_the_one_who_was_deaf_longest_and_nobody_who_listens(p
         listening.put_nowait(_answer(LONG))
         return [len((await taker).output["data"][0])]
 
-    heard = asyncio.run(ask())
+    heard = _run(ask())
 
     assert heard == [len(LONG)]
     assert set(queue.pending_messages_per_session) == {"listens", "deaf 2", "deaf 3", "deaf 4"}
@@ -172,7 +181,7 @@ def test_what_was_taken_or_left_is_not_counted_any_more(page: gr.Blocks) -> None
         del queue.pending_messages_per_session["leaves"]
         left.put_nowait(_answer(LONG))
 
-    asyncio.run(ask())
+    _run(ask())
 
     assert kept.num_bytes == 0
 
@@ -188,7 +197,7 @@ def test_nothing_is_kept_of_tabs_that_have_heard_everything(page: gr.Blocks) -> 
             await answers.get()
             queue.pending_event_ids_session[f"tab {number}"].discard("event")
 
-    asyncio.run(ask())
+    _run(ask())
 
     assert list(queue.pending_messages_per_session) == ["tab 49"]
     assert list(queue.pending_event_ids_session) == ["tab 49"]
@@ -212,7 +221,7 @@ def test_marks_of_uploads_and_cancelled_events_are_the_last_ones_only() -> None:
             await follow(f"nobody's {number}")
             app.iterators_to_reset.add(f"event {number}")
 
-    asyncio.run(mark())
+    _run(mark())
 
     assert len(file_upload_statuses._statuses) == MAX_MARKS
     assert len(file_upload_statuses._signals) == MAX_MARKS
