@@ -21,10 +21,10 @@ from stemgen_core.evaluation.timbre import LEVEL_STATISTICS, NUM_BANDS, NUM_FEAT
 from stemgen_core.types import Waveform
 
 EMBEDDING_DIM = 64
-FORMAT = "stem-classifier-2"
+FORMAT = "stem-classifier-3"
+NUM_STEPS = 2000
 
 _HIDDEN_DIM = 256
-_NUM_STEPS = 2000
 _BATCH_SIZE = 256
 _LEARNING_RATE = 2e-3
 _NOISE = 0.8  # of the standardised features
@@ -38,8 +38,8 @@ class StemClassifier:
     Attributes:
         labels: what it can say.
         network: from standardised features to logits.
-        mean: float32 [320], of the features it was trained on.
-        deviation: float32 [320].
+        mean: float32 [NUM_FEATURES], of the features it was trained on.
+        deviation: float32 [NUM_FEATURES].
         facts: what is known of its training, JSON values, such as its accuracy.
     """
 
@@ -85,7 +85,7 @@ class StemClassifier:
         return (torch.from_numpy(features) - self.mean) / self.deviation
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file (about 400 kB)."""
+        """Write one safetensors file (about 1.3 MB)."""
         tensors = dict(self.network.state_dict()) | {"mean": self.mean, "deviation": self.deviation}
         record = {"format": FORMAT, "labels": self.labels, "facts": self.facts}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,16 +111,19 @@ class StemClassifier:
         return cls(tuple(record["labels"]), network.eval(), mean, deviation, record["facts"])
 
 
-def train_classifier(features: Sequence[np.ndarray], labels: Sequence[str], *, seed: int = 0) -> StemClassifier:
+def train_classifier(
+    features: Sequence[np.ndarray], labels: Sequence[str], *, seed: int = 0, num_steps: int = NUM_STEPS
+) -> StemClassifier:
     """Teach a classifier; takes some ten seconds.
 
     Rare labels weigh more (by the square root of their rarity); features are roughened by noise and spectral tilt, as
     another soundfont, room or microphone would.
 
     Args:
-        features: per stem float32 [N, 320].
+        features: per stem float32 [N, NUM_FEATURES].
         labels: per stem what it is.
         seed: of weights, order and noise.
+        num_steps: of 256 segments each.
 
     Raises:
         ValueError: if features are malformed, lengths differ, or there are fewer than two labels with segments.
@@ -133,7 +136,7 @@ def train_classifier(features: Sequence[np.ndarray], labels: Sequence[str], *, s
     names = tuple(sorted(counts))
     if len(names) < 2:
         raise ValueError(f"a classifier needs two labels or more that sound, got {names}")
-    inputs = torch.from_numpy(np.concatenate(list(features)))  # [segments, 320]
+    inputs = torch.from_numpy(np.concatenate(list(features)))  # [segments, NUM_FEATURES]
     targets = torch.tensor(
         [names.index(label) for each, label in zip(features, labels, strict=True) for _ in range(len(each))]
     )
@@ -144,8 +147,8 @@ def train_classifier(features: Sequence[np.ndarray], labels: Sequence[str], *, s
         torch.manual_seed(seed)  # the weights and the dropout; restored at the end of the block
         network = _network(len(names))
         optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.05)
-        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, _NUM_STEPS)
-        for _ in range(_NUM_STEPS):
+        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, num_steps)
+        for _ in range(num_steps):
             picks = torch.randint(len(inputs), (min(_BATCH_SIZE, len(inputs)),))
             roughened = (_tilt(inputs[picks]) - mean) / deviation
             roughened += _NOISE * torch.randn_like(roughened)
@@ -170,7 +173,7 @@ def _network(num_labels: int) -> nn.Sequential:
 
 
 def _tilt(features: torch.Tensor) -> torch.Tensor:
-    """Return features as they would be after a gentle tilt of the spectrum, drawn per item, [B, 320]."""
+    """Return features as they would be after a gentle tilt of the spectrum, drawn per item, [B, NUM_FEATURES]."""
     tilt = torch.linspace(-1, 1, NUM_BANDS) * torch.randn(len(features), 1) * _TILT  # [B, bands]
     tilted = features.clone().unflatten(1, (-1, NUM_BANDS))  # [B, statistics, bands]
     for statistic in LEVEL_STATISTICS:

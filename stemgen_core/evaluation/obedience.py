@@ -39,7 +39,7 @@ class HeardStem:
         index: of the piece in the corpus.
         piece: what it was cut from.
         stem: what plays.
-        features: float32 [N, 320].
+        features: float32 [N, NUM_FEATURES].
         is_rough: whether it was roughened; such are only learnt from, never tested with.
     """
 
@@ -57,7 +57,7 @@ class LabelledStem:
     Attributes:
         piece: index in the corpus.
         label: what it is.
-        features: float32 [N, 320].
+        features: float32 [N, NUM_FEATURES].
         is_rough: whether it was roughened; such are only learnt from, never tested with.
     """
 

@@ -12,13 +12,16 @@ from stemgen_core.analysis.spectrum import analysis_samples, magnitude_frames
 from stemgen_core.types import Waveform
 
 NUM_BANDS = 64
-NUM_STATISTICS = 5
-NUM_FEATURES = NUM_STATISTICS * NUM_BANDS
-# Of the statistics, those that move with the colour of a room or a microphone: mean and 90th percentile.
-LEVEL_STATISTICS = (0, 4)
 SEGMENT_S = 2.5
 
 _HOP_S = 0.0125
+# Of a sound since it began: just before, the attack, and how it goes on (a piano dies away, an organ does not).
+_SINCE_ONSET = (-2, 0, 1, 2, 4, 8, 16, 32)  # frames
+_PACES_HZ = (0.4, 1.6, 3.2, 6.4, 16.0)  # edges of the bands that changes of level are told apart by: tremolo, strokes
+NUM_STATISTICS = 6 + len(_SINCE_ONSET) + len(_PACES_HZ) - 1
+NUM_FEATURES = NUM_STATISTICS * NUM_BANDS
+# Of the statistics, those that move with the colour of a room or a microphone: mean, 90th percentile, since onsets.
+LEVEL_STATISTICS = (0, 4, *range(6, 6 + len(_SINCE_ONSET)))
 _WINDOW_S = 0.032
 _LOWEST_HZ, _HIGHEST_HZ = 40.0, 11_000.0
 _RANGE_DB = 70.0
@@ -27,13 +30,16 @@ _SCALE_DB = 20.0
 _QUIET_DB = 30.0  # a segment this far below the loudest one is a tail
 _SILENT_DB = -65.0
 _MIN_LOUD_FRAMES = 10
+_ONSET_APART = 4  # frames
+_ONSET_SHARE = 0.25  # of the segment's largest rise
+_MIN_ONSET = 3.0  # rise summed over bands, in units of 20 dB
 
 
 def validate(features: np.ndarray) -> None:
     """Check features.
 
     Raises:
-        ValueError: if they are not [N, 320] of finite numbers.
+        ValueError: if they are not [N, NUM_FEATURES] of finite numbers.
     """
     if features.ndim != 2 or features.shape[1] != NUM_FEATURES:
         raise ValueError(f"features must have shape [N, {NUM_FEATURES}], got {features.shape}")
@@ -45,8 +51,10 @@ def segment_features(waveform: Waveform) -> np.ndarray:
     """Return what each sounding segment is like.
 
     Returns:
-        float32 [N, 320]: per band the mean, the deviation, the mean rise, the mean fall and the 90th percentile of the
-        level; N is 0 where nothing sounds, and a sound shorter than a segment is one.
+        float32 [N, NUM_FEATURES]: per band of the level the mean, the deviation, the mean rise, the mean fall, the 90th
+        percentile, the distance from the bands beside it, what it is at eight moments since an onset (mean over
+        onsets), and how much of it changes at each of four paces; N is 0 where nothing sounds, and a sound shorter
+        than a segment is one.
 
     Raises:
         AudioFormatError: if there is no sample or a sample is not a finite number.
@@ -95,7 +103,7 @@ def _top_db(levels_db: np.ndarray) -> float:
 
 
 def _statistics(levels_db: np.ndarray, top_db: float) -> np.ndarray | None:
-    """Return float32 [320], or None where too little sounds."""
+    """Return float32 [NUM_FEATURES], or None where too little sounds."""
     levels = np.clip(levels_db - top_db, -_RANGE_DB, 10) / _SCALE_DB
     loud = levels[levels.max(axis=1) > -_LOUD_DB / _SCALE_DB]
     if len(loud) < _MIN_LOUD_FRAMES:
@@ -107,5 +115,43 @@ def _statistics(levels_db: np.ndarray, top_db: float) -> np.ndarray | None:
         4 * np.maximum(steps, 0).mean(axis=0),
         4 * np.maximum(-steps, 0).mean(axis=0),
         np.percentile(loud, 90, axis=0),
+        np.abs(loud - (np.roll(loud, 1, axis=1) + np.roll(loud, -1, axis=1)) / 2).mean(axis=0),
+        *_since_onsets(levels, loud.mean(axis=0)),
+        *_changes(levels),
     )
     return np.concatenate(parts).astype(np.float32)
+
+
+def _since_onsets(levels: np.ndarray, without_onsets: np.ndarray) -> np.ndarray:
+    """Return the levels at each moment since an onset, mean over onsets weighted by their rise, [8, 64].
+
+    Args:
+        levels: [T, 64].
+        without_onsets: [64], what stands for each moment where nothing begins.
+    """
+    rises = np.maximum(np.diff(levels, axis=0), 0).sum(axis=1)
+    rises = np.concatenate([[0.0], rises])  # [T], of each frame over the one before
+    threshold = max(_MIN_ONSET, _ONSET_SHARE * float(rises.max()))
+    onsets = [
+        frame
+        for frame in range(-_SINCE_ONSET[0], len(levels) - _SINCE_ONSET[-1])
+        if rises[frame] >= threshold
+        and rises[frame] == rises[max(0, frame - _ONSET_APART) : frame + _ONSET_APART + 1].max()
+    ]
+    if not onsets:
+        return np.tile(without_onsets, (len(_SINCE_ONSET), 1))
+    moments = np.array(onsets)[:, None] + np.array(_SINCE_ONSET)  # [onsets, 8]
+    return np.average(levels[moments], axis=0, weights=rises[onsets])
+
+
+def _changes(levels: np.ndarray) -> np.ndarray:
+    """Return how much the level of each band changes at each pace, as the logarithm of a mean amplitude, [4, 64]."""
+    spectrum = np.abs(np.fft.rfft(levels - levels.mean(axis=0), axis=0)) * (SEGMENT_S / _HOP_S / len(levels))
+    paces_hz = np.fft.rfftfreq(len(levels), _HOP_S)
+    places = np.searchsorted(paces_hz, np.array(_PACES_HZ) - 1e-9)
+    # A short sound has no slow paces.
+    means = [
+        spectrum[first:last].mean(axis=0) if last > first else np.zeros(NUM_BANDS)
+        for first, last in zip(places[:-1], places[1:], strict=True)
+    ]
+    return np.log1p(np.stack(means))

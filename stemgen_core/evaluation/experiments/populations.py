@@ -35,7 +35,7 @@ class Populations:
     Attributes:
         bench: for the classifier, whose last hidden layer is an embedding.
         mixes: descriptors of mixes of held-out windows.
-        stems: per stem of training pieces float32 [N, 320], segment by segment.
+        stems: per stem of training pieces float32 [N, NUM_FEATURES], segment by segment.
         other_stems: the same of other windows: how far two true populations are apart.
         embedded: per stem of `stems` and of `other_stems` the rows of the published network; empty without one.
     """

@@ -1,6 +1,8 @@
 """What kind of stem is heard: features, classifier, obedience. Empty, malformed, perfect, known values."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +56,7 @@ def test_silence_has_no_segment() -> None:
 
 @pytest.mark.parametrize("features", [np.zeros(320), np.zeros((2, 3)), np.full((1, timbre.NUM_FEATURES), np.nan)])
 def test_malformed_features_are_refused(features: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"shape \[N, 320\]|finite"):
+    with pytest.raises(ValueError, match=r"shape \[N, 1152\]|finite"):
         timbre.validate(features)
 
 
@@ -75,6 +77,60 @@ def test_a_sine_stands_in_the_band_of_its_frequency() -> None:
     ]
 
     assert bands == [1, 17, 54]  # by the formula of the scale: 65 equal steps from 40 Hz to 11 kHz
+
+
+def _tone(level_of: Callable[[np.ndarray], np.ndarray], duration_s: float = 2.5) -> Waveform:
+    """Return a tone of 880 Hz whose amplitude is a function of time."""
+    time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+    return waveform(level_of(time_s) * np.sin(2 * np.pi * 880 * time_s))
+
+
+def _statistic(sound: Waveform, place: int, band: int = 17) -> float:
+    """Return a statistic of the first segment, by default in the band of 880 Hz."""
+    (first, *_) = timbre.segment_features(sound).reshape(-1, timbre.NUM_STATISTICS, timbre.NUM_BANDS)
+    return float(first[place, band])
+
+
+def test_what_dies_away_is_told_from_what_is_held() -> None:
+    # Strokes every 0.5 s that lose 60 dB a second, and the same strokes held: 6 to 13 are moments since an onset.
+    since_s = (0, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
+    dying = _tone(lambda time_s: 10 ** (-60 * (time_s % 0.5) / 20))
+    held = _tone(lambda time_s: np.where(time_s % 0.5 < 0.44, 1.0, 1e-3))
+
+    lost = [20 * (_statistic(dying, 8, 17) - _statistic(dying, place, 17)) for place in range(8, 14)]
+
+    np.testing.assert_allclose(lost[3:], [60 * (s - since_s[1]) for s in since_s[4:]], atol=2.5)
+    assert abs(_statistic(held, 13) - _statistic(held, 10)) < 0.05
+    assert _statistic(held, 6) < _statistic(held, 9) - 1  # just before: 60 dB less, blurred by the window
+
+
+def test_moments_since_onsets_are_those_of_a_slow_reference() -> None:
+    rng = np.random.default_rng(3)
+    levels = np.repeat(rng.uniform(-3, 0, (10, timbre.NUM_BANDS)), 20, axis=0) + 0.01 * rng.standard_normal((200, 64))
+    rises = [0.0] + [sum(max(0.0, b - a) for a, b in zip(*frames, strict=True)) for frames in pairwise(levels)]
+    threshold = max(3.0, 0.25 * max(rises))
+    onsets = [t for t in range(2, 168) if rises[t] >= threshold and rises[t] == max(rises[max(0, t - 4) : t + 5])]
+    expected = [
+        sum(rises[t] * levels[t + moment] for t in onsets) / sum(rises[t] for t in onsets)
+        for moment in (-2, 0, 1, 2, 4, 8, 16, 32)
+    ]
+
+    assert len(onsets) == 8  # every change of level but the last, which has no room
+    np.testing.assert_allclose(timbre._since_onsets(levels, levels.mean(0)), expected)
+    still = np.zeros((200, timbre.NUM_BANDS))
+    np.testing.assert_array_equal(timbre._since_onsets(still, still[0] - 1), np.full((8, 64), -1.0))
+
+
+@pytest.mark.parametrize(("pace_hz", "place"), [(0.8, 14), (2.4, 15), (4.8, 16), (8.0, 17)])
+@pytest.mark.parametrize("duration_s", [1.25, 2.5])
+def test_changes_of_level_stand_at_their_pace_also_in_short_sounds(
+    pace_hz: float, place: int, duration_s: float
+) -> None:
+    swelling = _tone(lambda time_s: 10 ** ((-15 + 15 * np.sin(2 * np.pi * pace_hz * time_s)) / 20), duration_s)
+
+    found = [_statistic(swelling, each) for each in range(14, 18)]
+
+    assert int(np.argmax(found)) == place - 14
 
 
 # classifier ---------------------------------------------------------------------------------------------------------
@@ -102,7 +158,7 @@ def test_training_again_gives_the_same_classifier_and_leaves_the_global_seed_alo
     features, labels = [stem.features for stem in stems], [stem.label for stem in stems]
 
     torch.manual_seed(1)
-    first, again = (train_classifier(features, labels, seed=3) for _ in range(2))
+    first, again = (train_classifier(features, labels, seed=3, num_steps=50) for _ in range(2))
 
     assert torch.equal(torch.rand(1), expected)
     assert first.probabilities(features[0]) == again.probabilities(features[0])
