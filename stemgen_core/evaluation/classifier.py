@@ -22,10 +22,11 @@ from stemgen_core.types import Waveform
 
 EMBEDDING_DIM = 64
 FORMAT = "stem-classifier-3"
-NUM_STEPS = 2000
 
 _HIDDEN_DIM = 256
 _BATCH_SIZE = 256
+_NUM_PASSES = 40  # over all segments, but
+_MIN_STEPS, _MAX_STEPS = 300, 2000
 _LEARNING_RATE = 2e-3
 _NOISE = 0.8  # of the standardised features
 _TILT = 0.25  # standard deviation of the tilt over all bands, in units of 20 dB
@@ -111,10 +112,8 @@ class StemClassifier:
         return cls(tuple(record["labels"]), network.eval(), mean, deviation, record["facts"])
 
 
-def train_classifier(
-    features: Sequence[np.ndarray], labels: Sequence[str], *, seed: int = 0, num_steps: int = NUM_STEPS
-) -> StemClassifier:
-    """Teach a classifier; takes some ten seconds.
+def train_classifier(features: Sequence[np.ndarray], labels: Sequence[str], *, seed: int = 0) -> StemClassifier:
+    """Teach a classifier; takes some twenty seconds with hundreds of pieces.
 
     Rare labels weigh more (by the square root of their rarity); features are roughened by noise and spectral tilt, as
     another soundfont, room or microphone would.
@@ -123,7 +122,6 @@ def train_classifier(
         features: per stem float32 [N, NUM_FEATURES].
         labels: per stem what it is.
         seed: of weights, order and noise.
-        num_steps: of 256 segments each.
 
     Raises:
         ValueError: if features are malformed, lengths differ, or there are fewer than two labels with segments.
@@ -143,6 +141,7 @@ def train_classifier(
     mean, deviation = inputs.mean(0), inputs.std(0) + 1e-3
     frequency = torch.tensor([float(counts[name]) for name in names])
     loss_of = nn.CrossEntropyLoss(weight=(frequency.mean() / frequency).sqrt(), label_smoothing=0.05)
+    num_steps = min(_MAX_STEPS, max(_MIN_STEPS, _NUM_PASSES * len(inputs) // _BATCH_SIZE))
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # the weights and the dropout; restored at the end of the block
         network = _network(len(names))
