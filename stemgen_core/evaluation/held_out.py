@@ -81,16 +81,21 @@ def held_out_windows(
             num_done += 1
             yield replace(item, seed=seed + number)
     if num_done < num_items:
-        raise InvalidRequestError(f"Only {num_done} of {num_items} windows were found. Make the corpus larger.")
+        raise InvalidRequestError(
+            f"Only {num_done} of {num_items} windows of {window_s:g} s were found in which two stems play. Make the"
+            " corpus larger, its pieces longer, or the windows shorter."
+        )
 
 
 def _draw_item(
     entry: CorpusPiece, offered: set[str], window_s: float, rng: np.random.Generator
 ) -> EvaluationItem | None:
-    """Cut a window with a target and a context, or return None where too little plays."""
+    """Cut a window with a target and a context, or return None where too little plays or the piece is too short."""
     piece, rate_hz = entry.piece, round(entry.audio.shape[1] / entry.piece.duration_s)
     length = round(window_s * rate_hz)
-    start = int(rng.integers(max(1, entry.audio.shape[1] - length + 1)))
+    if entry.audio.shape[1] < length:
+        return None
+    start = int(rng.integers(entry.audio.shape[1] - length + 1))
     window = entry.audio[:, start : start + length].astype(np.float32) / 32_768  # [S, L]
     start_s, end_s = start / rate_hz, (start + length) / rate_hz
     notes = [crop_notes(stem.notes, start_s, end_s) for stem in piece.stems]

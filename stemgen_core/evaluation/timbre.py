@@ -4,6 +4,7 @@ Conventions: a segment is 2.5 s, segments follow each other at half their length
 own loudest moment, so that gain says nothing. Sounds below 16 kHz sample rate lack the upper bands.
 """
 
+import itertools
 from functools import lru_cache
 
 import numpy as np
@@ -152,6 +153,6 @@ def _changes(levels: np.ndarray) -> np.ndarray:
     # A short sound has no slow paces.
     means = [
         spectrum[first:last].mean(axis=0) if last > first else np.zeros(NUM_BANDS)
-        for first, last in zip(places[:-1], places[1:], strict=True)
+        for first, last in itertools.pairwise(places)
     ]
     return np.log1p(np.stack(means))

@@ -73,11 +73,14 @@ class Turn:
 
 
 def draw_start(entry: CorpusPiece, offered: Sequence[str], window_s: float, seed: int) -> Start | None:
-    """Cut a window in which a stem and four others that the model can play sound; None where there are too few."""
+    """Cut a window in which a stem and four others that the model can play sound; None where there are too few or the piece is
+    shorter."""
     piece, rng = entry.piece, np.random.default_rng([seed, entry.index])
     rate_hz = round(entry.audio.shape[1] / piece.duration_s)
     length = round(window_s * rate_hz)
-    first = int(rng.integers(max(1, entry.audio.shape[1] - length + 1)))
+    if entry.audio.shape[1] < length:
+        return None
+    first = int(rng.integers(entry.audio.shape[1] - length + 1))
     window = entry.audio[:, first : first + length].astype(np.float32) / 32_768  # [S, L]
     start_s, end_s = first / rate_hz, (first + length) / rate_hz
     notes = [tuple(crop_notes(stem.notes, start_s, end_s)) for stem in piece.stems]
