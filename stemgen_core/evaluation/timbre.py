@@ -4,8 +4,8 @@ Conventions: a segment is 2.5 s, segments follow each other at half their length
 own loudest moment, so that gain says nothing. Sounds below 16 kHz sample rate lack the upper bands.
 """
 
-import itertools
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -152,7 +152,6 @@ def _changes(levels: np.ndarray) -> np.ndarray:
     places = np.searchsorted(paces_hz, np.array(_PACES_HZ) - 1e-9)
     # A short sound has no slow paces.
     means = [
-        spectrum[first:last].mean(axis=0) if last > first else np.zeros(NUM_BANDS)
-        for first, last in itertools.pairwise(places)
+        spectrum[first:last].mean(axis=0) if last > first else np.zeros(NUM_BANDS) for first, last in pairwise(places)
     ]
     return np.log1p(np.stack(means))

@@ -73,8 +73,11 @@ class Turn:
 
 
 def draw_start(entry: CorpusPiece, offered: Sequence[str], window_s: float, seed: int) -> Start | None:
-    """Cut a window in which a stem and four others that the model can play sound; None where there are too few or the piece is
-    shorter."""
+    """Cut a window in which a stem and four others that the model can play sound.
+
+    Returns:
+        None where there are too few or the piece is shorter.
+    """
     piece, rng = entry.piece, np.random.default_rng([seed, entry.index])
     rate_hz = round(entry.audio.shape[1] / piece.duration_s)
     length = round(window_s * rate_hz)

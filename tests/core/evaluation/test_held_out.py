@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch
 from stemgen_core.analysis.fit import measure_fit
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
-from stemgen_core.evaluation.held_out import held_out_items
+from stemgen_core.evaluation.held_out import held_out_items, held_out_windows
 from stemgen_core.evaluation.items import EvaluationItem
 from stemgen_core.generator import GenerationRequest, GenerationResult
 from stemgen_core.instruments import Instrument, find_instrument
@@ -118,8 +119,20 @@ def test_progress_counts_the_items(corpus: Corpus) -> None:
 
 
 def test_too_few_windows_are_told(corpus: Corpus) -> None:
-    with pytest.raises(InvalidRequestError, match=r"Only 0 of 6 windows were found\. Make the corpus larger"):
+    with pytest.raises(InvalidRequestError, match=r"Only 0 of 6 windows of 3 s were found .* Make the corpus larger"):
         draw(corpus, SelfFitGenerator(instruments=(find_instrument("organ"),)))
+
+
+def test_pieces_shorter_than_a_window_are_passed_over(corpus: Corpus, tmp_path: Path) -> None:
+    short = write_toy_corpus(tmp_path, num_training=1, num_held_out=1, duration_s=2.9).pieces("heldout")
+    pieces = [*short, *corpus.pieces("heldout")]
+
+    windows = list(held_out_windows(pieces, {"bass", "piano", "drums"}, num_items=6, window_s=3.0, seed=1))
+
+    assert {window.context.duration_s for window in windows} == {3.0}
+    assert {window.true_stem.duration_s for window in windows} == {3.0}
+    with pytest.raises(InvalidRequestError, match="or the windows shorter"):
+        list(held_out_windows(short, {"bass", "piano", "drums"}, num_items=2, window_s=3.0, seed=1))
 
 
 def test_a_corpus_without_held_out_pieces_is_told() -> None:
