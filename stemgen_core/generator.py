@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,8 +16,9 @@ from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidReques
 from stemgen_core.instruments import STEM_CATEGORIES, Instrument, find_instrument
 from stemgen_core.model.precision import gains_by_bfloat16, halve_blocks
 from stemgen_core.revision import Revision
-from stemgen_core.sampling.candidates import candidate_rngs, decode_best, plays_at_all
+from stemgen_core.sampling.candidates import candidate_rngs, decode_best
 from stemgen_core.sampling.decode import DecodingProgress
+from stemgen_core.sampling.drafts import draft_until_it_sounds
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sampling.windows import plan_windows
@@ -29,7 +30,6 @@ MIN_CONTEXT_S = 0.25
 MAX_CONTEXT_S = 600.0
 MAX_SEED = 2**31 - 1
 SILENCE_PEAK = 1e-4  # -80 dBFS
-MAX_DRAFTS = 3  # of a stem that would never play
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,16 +290,18 @@ class StemGenerator:
         request: GenerationRequest,
         progress: DecodingProgress,
     ) -> tuple[torch.Tensor, tuple[int, ...]]:
-        """Make the codes, again if the stem never plays; part of one may rest, and a loop has no time for that."""
+        """Make the codes, anew if the stem hardly plays; a loop has no time for that."""
+
+        def draft(settings: SamplingSettings, first: int) -> tuple[torch.Tensor, tuple[int, ...]]:
+            return self._generate_codes(
+                heard, known.clone(), conditions, replace(request, settings=settings), progress, first
+            )
+
+        if request.revision is not None or request.is_loop:
+            return draft(request.settings, 0)
         rules = self.target_codec.rules(find_instrument(request.instrument))
-        num_drafts = MAX_DRAFTS if request.revision is None and not request.is_loop else 1
-        codes, chosen = self._generate_codes(heard, known.clone(), conditions, request, progress, 0)
-        for draft in range(1, num_drafts):
-            if plays_at_all(codes, rules):
-                break
-            first = draft * request.settings.num_candidates
-            codes, chosen = self._generate_codes(heard, known.clone(), conditions, request, progress, first)
-        return codes, chosen
+        rate_hz = self.target_codec.spec.frame_rate_hz
+        return draft_until_it_sounds(draft, request.settings, rules, frame_rate_hz=rate_hz)
 
     def _generate_codes(
         self,

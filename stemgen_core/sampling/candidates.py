@@ -9,6 +9,7 @@ import torch
 from stemgen_core.codec.protocol import LevelRule
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
+from stemgen_core.sampling.drafts import sounding_share
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import SamplingSettings
 
@@ -88,15 +89,10 @@ def decode_best(
         progress.check()
         scores.append(
             listening_score(model, context, draft, conditions, rules=rules, window_frames=draft.shape[2])
-            if plays_at_all(draft, rules)
+            if sounding_share(draft, rules, frame_rate_hz=1) > 0
             else -torch.inf
         )
     best = int(np.argmax(scores))  # the first of equals
     if scores[best] == -torch.inf:
         return ChosenCodes(drafts[best : best + 1], best, 0.0)
     return ChosenCodes(drafts[best : best + 1], best, scores[best])
-
-
-def plays_at_all(codes: torch.Tensor, rules: Sequence[LevelRule]) -> bool:
-    """Return whether any code of a stem, [1, K, T], is more than a rest (code 0)."""
-    return bool((codes[:, [rule.level for rule in rules]] != 0).any())

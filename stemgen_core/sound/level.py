@@ -15,7 +15,7 @@ _FRAME_S = 0.05
 _ACTIVE_RANGE_DB = 30.0
 _SILENCE_FLOOR_DB = -70.0
 _OVERSAMPLING = 4
-_REFERENCE_CONTEXT_DB = -18.0  # between a lone drum stem and a full mix of the levels below
+_REFERENCE_CONTEXT_DB = -20.5  # half-way between a lone stem and a full mix of the levels below (decision 0106)
 _LOWEST_STEM_DB, _HIGHEST_STEM_DB = -42.0, -12.0
 _MOST_YIELD = 10 ** (-3.0 / 20)
 
