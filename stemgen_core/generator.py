@@ -291,17 +291,15 @@ class StemGenerator:
         progress: DecodingProgress,
     ) -> tuple[torch.Tensor, tuple[int, ...]]:
         """Make the codes, anew if the stem hardly plays; a loop has no time for that."""
+        rules = self.target_codec.rules(find_instrument(request.instrument))
 
         def draft(settings: SamplingSettings, first: int) -> tuple[torch.Tensor, tuple[int, ...]]:
-            return self._generate_codes(
-                heard, known.clone(), conditions, replace(request, settings=settings), progress, first
-            )
+            changed = replace(request, settings=settings)
+            return self._generate_codes(heard, known.clone(), conditions, changed, progress, first)
 
         if request.revision is not None or request.is_loop:
             return draft(request.settings, 0)
-        rules = self.target_codec.rules(find_instrument(request.instrument))
-        rate_hz = self.target_codec.spec.frame_rate_hz
-        return draft_until_it_sounds(draft, request.settings, rules, frame_rate_hz=rate_hz)
+        return draft_until_it_sounds(draft, request.settings, rules, frame_rate_hz=self.target_codec.spec.frame_rate_hz)
 
     def _generate_codes(
         self,

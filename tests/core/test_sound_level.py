@@ -62,6 +62,16 @@ def test_every_category_has_a_level_and_the_bass_stands_before_the_pad() -> None
     assert 5 < levels["bass"] - levels["synth_pad"] < 9
 
 
+@pytest.mark.parametrize("name", ["piano", "bass", "synth_pad"])
+def test_a_stem_stands_beside_a_lone_stem_and_a_full_mix_within_five_db_of_its_level(name: str) -> None:
+    for context_db in (CATEGORY_LEVEL_DB["guitar"], -16.0):  # five stems of the table sound at -16 dB together
+        context = _tone(np.sqrt(2) * 10 ** (context_db / 20))
+
+        added_db = active_rms_db(fit_stem_level(_tone(0.1), context, RATE_HZ, name), RATE_HZ)
+
+        assert added_db == pytest.approx(CATEGORY_LEVEL_DB[name], abs=5)
+
+
 @pytest.mark.parametrize("stem_amplitude", [0.001, 0.9])
 def test_a_stem_follows_the_level_of_the_context_not_its_own(stem_amplitude: float) -> None:
     quiet = fit_stem_level(_tone(stem_amplitude), _tone(0.05), RATE_HZ, "piano")

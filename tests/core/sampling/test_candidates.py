@@ -8,7 +8,7 @@ import torch
 from stemgen_core.codec.protocol import LevelRule
 from stemgen_core.errors import GenerationCancelledError, InvalidRequestError
 from stemgen_core.sampling import candidates
-from stemgen_core.sampling.candidates import ChosenCodes, candidate_rngs, decode_best, plays_at_all
+from stemgen_core.sampling.candidates import ChosenCodes, candidate_rngs, decode_best
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import MAX_CANDIDATES, SamplingSettings
@@ -111,14 +111,6 @@ def test_where_none_plays_the_first_is_kept_and_scores_nothing(monkeypatch: pyte
     chosen = best_of(3)
 
     assert (chosen.candidate, chosen.score) == (0, 0.0)
-
-
-def test_only_levels_in_use_say_whether_a_stem_plays() -> None:
-    codes = torch.zeros(1, 3, 4, dtype=torch.int64)
-    codes[0, 1, 2] = 5
-
-    assert not plays_at_all(codes, RULES)
-    assert plays_at_all(codes, (LevelRule(1),))
 
 
 def test_a_request_to_stop_is_obeyed_between_two_scores() -> None:
