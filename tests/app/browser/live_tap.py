@@ -6,38 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 from playwright.sync_api import Page
 
-# Records the output of every part and of the whole on the audio thread; `stop` returns it.
+from tests.app.browser.tap import RECORDER
+
+# Records the output of every part and of the whole; `_READ` returns it.
 _TAP = """
 async () => {
+  RECORDER
   const { engine } = stemLive;
-  const worklet = `registerProcessor("live-tap", class extends AudioWorkletProcessor {
-    process(inputs) {
-      const heard = inputs.map((input) => (input[0] ? Float32Array.from(input[0]) : new Float32Array(128)));
-      this.port.postMessage({ frame: currentFrame, heard });
-      return true;
-    }
-  });`;
-  const url = URL.createObjectURL(new Blob([worklet], { type: "text/javascript" }));
-  await engine.context.audioWorklet.addModule(url);
   const ids = [...engine.parts.keys()];
-  const node = new AudioWorkletNode(engine.context, "live-tap", {
-    numberOfInputs: ids.length + 1, numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit",
-  });
-  // What leads to no output is asked by Chromium only where it gets a lock at once: a busy machine left blocks out.
-  node.connect(engine.context.destination); // and adds silence
-  const tap = { ids, blocks: [], node };
-  node.port.onmessage = (event) => tap.blocks.push(event.data);
+  const { node, blocks, begin } = await openRecorder(engine.context, ids.length + 1);
   engine.master.connect(node, 0, 0);
   ids.forEach((id, at) => engine.parts.get(id).level.connect(node, 0, at + 1));
-  window.liveTap = tap;
+  begin();
+  window.liveTap = { ids, blocks, numGaps };
 }
-"""
+""".replace("RECORDER", RECORDER)
 _READ = """
 () => {
   const { engine } = stemLive;
-  const { ids, blocks } = window.liveTap;
-  const kept = blocks.slice(1); // the first may have been rendered before all was connected
-  const gaps = kept.filter((block, at) => at && block.frame !== kept[at - 1].frame + 128).length;
+  const { ids, blocks, numGaps } = window.liveTap;
+  const kept = blocks.slice(0, 1 + blocks.findLastIndex((block) => block.isSure));
   const text = (input) => {
     const samples = new Float32Array(128 * kept.length);
     kept.forEach((block, at) => samples.set(block.heard[input], 128 * at));
@@ -47,7 +35,7 @@ _READ = """
     return btoa(pieces.join(""));
   };
   return {
-    frame: kept[0].frame, gaps, startFrame: engine.clock.startFrame, numFrames: engine.clock.numFrames,
+    frame: kept[0].frame, gaps: numGaps(kept), startFrame: engine.clock.startFrame, numFrames: engine.clock.numFrames,
     master: text(0), parts: Object.fromEntries(ids.map((id, at) => [id, text(at + 1)])),
   };
 }
@@ -60,7 +48,7 @@ class LiveTap:
 
     Attributes:
         frame: audio frame of the page's clock at which it begins.
-        num_gaps: blocks that the audio thread did not come to in time.
+        num_gaps: places where blocks were left out of the recording; 0 or it proves nothing.
         start_frame: where loop 0 began.
         num_frames: of a loop.
         master: all of it, [L].

@@ -6,38 +6,63 @@ from dataclasses import dataclass
 import numpy as np
 from playwright.sync_api import Page
 
-# Records every source of the engine before and after its gain, on the audio thread, with the frame it began at.
-_TAP = """
-async ([seconds, act, until]) => {
-  const engine = stemEngine;
-  const worklet = `registerProcessor("tap", class extends AudioWorkletProcessor {
-    process(inputs) {
-      const heard = inputs.map((input) => (input[0] ? Float32Array.from(input[0]) : new Float32Array(128)));
-      this.port.postMessage({ frame: currentFrame, heard });
-      return true;
-    }
-  });`;
-  if (!engine.tapLoaded) {
-    const url = URL.createObjectURL(new Blob([worklet], { type: "text/javascript" }));
-    await engine.context.audioWorklet.addModule(url);
-    engine.tapLoaded = true;
+# Hands on what all inputs heard, 128 audio samples at a time, each block with the frame that it began at.
+#
+# Chromium tells a worklet the clock's frame only where it gets the graph's lock at once. Where the page holds it (it
+# makes, connects or lets go of a node) a block comes in its turn with the frame of the one before, or of several
+# before, and a later one has caught up. The clock is never ahead, so a block began at the later of what the clock says
+# and of where the block before ended: that jumps where a block was left out, and only there. A recording begins where
+# the clock went on by one block, once the page says that all is connected, and ends where the clock is sure again.
+WORKLET = """
+registerProcessor("tap", class extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this.port.onmessage = () => (this.isAsked = true);
   }
-  const ids = [...engine.voices.keys()];
-  const taps = ids.flatMap((id) => [engine.voices.get(id).source, engine.voices.get(id).gain]);
-  const node = new AudioWorkletNode(engine.context, "tap", {
-    numberOfInputs: taps.length, numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit",
+  process(inputs) {
+    const nextFrame = this.frame + 128;
+    this.frame = Math.max(currentFrame, nextFrame || 0);
+    this.isOn ||= this.isAsked && currentFrame === nextFrame;
+    if (!this.isOn) return true;
+    const heard = inputs.map((input) => (input[0] ? Float32Array.from(input[0]) : new Float32Array(128)));
+    this.port.postMessage({ frame: this.frame, isSure: this.frame === currentFrame, heard });
+    return true;
+  }
+});
+"""
+RECORDER = """
+const openRecorder = async (context, numInputs) => {
+  if (!context.hasRecorder) {
+    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([`WORKLET`], { type: "text/javascript" })));
+    context.hasRecorder = true;
+  }
+  const node = new AudioWorkletNode(context, "tap", {
+    numberOfInputs: numInputs, numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit",
   });
   // What leads to no output is asked by Chromium only where it gets a lock at once: a busy machine left blocks out.
-  node.connect(engine.context.destination); // and adds silence
+  node.connect(context.destination); // and adds silence
   const blocks = [];
   node.port.onmessage = (event) => blocks.push(event.data);
+  return { node, blocks, begin: () => node.port.postMessage("all is connected") };
+};
+const numGaps = (blocks) => blocks.filter((block, at) => at && block.frame !== blocks[at - 1].frame + 128).length;
+""".replace("WORKLET", WORKLET)
+# Records every source of the engine before and after its gain, with the frame that the recording began at.
+_TAP = """
+async ([seconds, act, until]) => {
+  RECORDER
+  const engine = stemEngine;
+  const ids = [...engine.voices.keys()];
+  const taps = ids.flatMap((id) => [engine.voices.get(id).source, engine.voices.get(id).gain]);
+  const { node, blocks, begin } = await openRecorder(engine.context, taps.length);
   taps.forEach((tap, input) => tap.connect(node, 0, input));
+  begin();
   const zeroFrame = engine.zeroFrame;
   // As many blocks as asked for, however long a busy machine takes to render them.
   const wait = async (isEnough) => {
     while (!isEnough()) await new Promise((resolve) => setTimeout(resolve, 5));
   };
-  const wanted = 1 + Math.floor((seconds * engine.sampleRateHz) / 128);
+  const wanted = Math.floor((seconds * engine.sampleRateHz) / 128);
   let numBlocks = wanted;
   if (act) {
     await wait(() => blocks.length > wanted / 4);
@@ -45,12 +70,10 @@ async ([seconds, act, until]) => {
     await wait(new Function(`return ${until}`));
     numBlocks = blocks.length + wanted;
   }
-  await wait(() => blocks.length >= numBlocks);
+  await wait(() => blocks.slice(numBlocks - 1).some((block) => block.isSure));
   taps.forEach((tap) => tap.disconnect(node));
   node.disconnect();
-  // The first block may have been rendered before all taps were connected.
-  const kept = blocks.slice(1, numBlocks);
-  const gaps = kept.filter((block, at) => at && block.frame !== kept[at - 1].frame + 128).length;
+  const kept = blocks.slice(0, 1 + blocks.findIndex((block, at) => at >= numBlocks - 1 && block.isSure));
   const text = (input) => {
     const samples = new Float32Array(128 * kept.length);
     kept.forEach((block, at) => samples.set(block.heard[input], 128 * at));
@@ -61,9 +84,9 @@ async ([seconds, act, until]) => {
   const channels = {};
   ids.forEach((id, at) => (channels[id] = { source: text(2 * at), gained: text(2 * at + 1) }));
   const urls = Object.fromEntries(engine.tracks.map((track) => [track.id, track.url]));
-  return { frame: kept[0].frame, zeroFrame, gaps, channels, urls };
+  return { frame: kept[0].frame, zeroFrame, gaps: numGaps(kept), channels, urls };
 }
-"""
+""".replace("RECORDER", RECORDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +96,7 @@ class Tap:
     Attributes:
         frame: audio frame of the page's clock at which the recording begins.
         zero_frame: the engine's frame zero when it began.
-        num_gaps: breaks in the recording; 0 or it proves nothing.
+        num_gaps: places where blocks were left out of the recording; 0 or it proves nothing.
         before_gain: by track id, float32 [L].
         after_gain: by track id, float32 [L]: what is sent to the loudspeaker.
         urls: by track id, address of the file.

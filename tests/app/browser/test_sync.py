@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
 from tests.app.browser.steps import generate, pick, play, start_from_example
-from tests.app.browser.tap import Tap, lag, let_sound, listen
+from tests.app.browser.tap import RECORDER, WORKLET, Tap, lag, let_sound, listen
 
 pytestmark = BROWSER_MARKS
 
@@ -34,6 +34,75 @@ def test_the_measurement_itself_sees_a_lag_of_a_few_samples(rng: np.random.Gener
     looped = rng.standard_normal(44_100)
 
     assert lag(np.roll(looped, -384)[:20_000], looped) == pytest.approx(384, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("clock", "frames", "num_gaps"),
+    [
+        ([0, 128, 256, 384, 512], [128, 256, 384, 512], 0),
+        ([0, 128, 256, 256, 512], [128, 256, 384, 512], 0),  # the clock was told late
+        ([0, 128, 128, 128, 512, 640], [128, 256, 384, 512, 640], 0),
+        ([0, 128, 256, 512, 640], [128, 256, 512, 640], 1),  # a block was left out
+        ([0, 128, 256, 256, 640], [128, 256, 384, 640], 1),  # both
+        ([0, 384, 384, 640, 768], [640, 768], 0),  # late from the start: sure from where it goes on by one block
+    ],
+)
+def test_the_recorder_tells_a_late_clock_from_a_block_left_out(
+    chromium: Browser, clock: list[int], frames: list[int], num_gaps: int
+) -> None:
+    page = chromium.new_page()
+
+    told = page.evaluate(
+        """([source, clock]) => {
+          const blocks = [];
+          globalThis.AudioWorkletProcessor = class { port = { postMessage: (block) => blocks.push(block) } };
+          let Recorder;
+          globalThis.registerProcessor = (_, processor) => (Recorder = processor);
+          const numGaps = new Function(source)();
+          const recorder = new Recorder();
+          recorder.port.onmessage();
+          for (globalThis.currentFrame of clock) recorder.process([[]]);
+          return [blocks.map((block) => block.frame), numGaps(blocks)];
+        }""",
+        [f"{WORKLET} {RECORDER} return numGaps;", clock],
+    )
+    page.close()
+
+    assert told == [frames, num_gaps]
+
+
+def test_the_recorder_leaves_nothing_out_while_the_page_holds_the_graphs_lock(page: Page) -> None:
+    play(page)
+
+    heard = page.evaluate(
+        """async () => {
+          RECORDER
+          const { context } = stemEngine;
+          const { node, blocks, begin } = await openRecorder(context, 1);
+          const ramp = context.createBuffer(1, 1 << 20, context.sampleRate);
+          ramp.getChannelData(0).forEach((_, at, samples) => (samples[at] = at + 1));
+          const source = new AudioBufferSourceNode(context, { buffer: ramp });
+          source.connect(node);
+          source.start();
+          begin();
+          while (blocks.length < 300) {
+            for (let times = 0; times < 100; times += 1) {
+              const gain = new GainNode(context);
+              gain.connect(context.destination);
+              gain.disconnect();
+            }
+            await new Promise((resolve) => setTimeout(resolve, 5));
+          }
+          source.disconnect();
+          node.disconnect();
+          return { gaps: numGaps(blocks), starts: blocks.map((block) => [block.frame, block.heard[0][0]]) };
+        }""".replace("RECORDER", RECORDER)
+    )
+
+    zero_frames = [frame - at for frame, at in heard["starts"] if at > 0]  # of a ramp that counts frames
+    assert heard["gaps"] == 0
+    assert len(zero_frames) > 200
+    assert set(zero_frames) == {zero_frames[-1]}
 
 
 def test_all_variations_run_in_sync_early_and_after_four_loops(server: Server, page: Page) -> None:
