@@ -3,7 +3,9 @@
   const BLOCK_FRAMES = 4096;
   const WORKLET = `registerProcessor("live-microphone", class extends AudioWorkletProcessor {
     process([input]) {
-      if (input[0]) this.port.postMessage({ frame: currentFrame, samples: input[0].slice() });
+      const frame = Math.max(currentFrame, this.nextFrame || 0); // told late at times, see recorder_worklet.js
+      this.nextFrame = frame + 128;
+      if (input[0]) this.port.postMessage({ frame, samples: input[0].slice() });
       return true;
     }
   });`;
@@ -34,7 +36,8 @@
       await context.audioWorklet.addModule(url);
       URL.revokeObjectURL(url);
       this.source = context.createMediaStreamSource(this.stream);
-      this.node = new AudioWorkletNode(context, "live-microphone", { numberOfOutputs: 0, channelCount: 1 });
+      this.node = new AudioWorkletNode(context, "live-microphone", { outputChannelCount: [1], channelCount: 1 });
+      this.node.connect(context.destination); // silent; of what leads nowhere a busy machine leaves out blocks
       const scheme = location.protocol === "https:" ? "wss" : "ws";
       this.socket = new WebSocket(`${scheme}://${location.host}/live/${jamId}/microphone`);
       const { socket } = this;
@@ -67,11 +70,12 @@
     close() {
       for (const track of this.stream?.getTracks() || []) track.stop();
       this.source?.disconnect();
+      this.node?.disconnect();
       this.socket?.close();
       this.stream = null;
       this.socket = null;
     }
   }
 
-  globalThis.stemLiveMicrophone = { LiveMicrophone };
+  globalThis.stemLiveMicrophone = { LiveMicrophone, WORKLET };
 })();
