@@ -131,6 +131,18 @@ def test_file_sent_again_while_it_is_removed_is_there_in_the_end(
     assert blobs.path(sha256).read_bytes() == b"sound"
 
 
+def test_copy_that_is_about_to_be_sent_outlasts_the_removal_of_what_was_there_before(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = RemoteBlobs(place, tmp_path / "cache")
+    sha256 = blobs.add_bytes(b"sound")
+    monkeypatch.setattr(place, "modified_s", lambda _: 0.0)
+
+    assert blobs.remove(sha256, stored_before_s=time.time() - 600)
+
+    assert (tmp_path / "cache" / sha256[:2] / f"{sha256}.flac").read_bytes() == b"sound"
+
+
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "0" * 63, "A" * 64, "0" * 64, "0" * 64 + "\n"])
 def test_what_is_no_stored_hash_is_not_found(open_any: Callable[..., BlobStore], name: str) -> None:
     blobs = open_any()
