@@ -10,7 +10,7 @@ import pytest
 
 from sessions.blobs import BlobEntry
 from sessions.check import Severity, check_database, check_sounds, check_surroundings, has_wal_reset_fault
-from sessions.errors import SessionNotFoundError, StorageFullError
+from sessions.errors import DatabaseError, SessionNotFoundError, StorageFullError
 from sessions.home import DataHome
 from sessions.quotas import Quotas
 from sessions.sqlite_database import SqliteDatabase
@@ -175,6 +175,25 @@ def test_check_finds_damaged_pages(tmp_path: Path) -> None:
 
     assert findings[0].severity is Severity.BROKEN
     assert "The database is damaged" in findings[0].what
+
+
+def test_damaged_page_is_said_in_words_to_whoever_meets_it(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        context = Scene(store).context()
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'node'").fetchone()
+    connection.close()
+    with (tmp_path / DATABASE_NAME).open("r+b") as file:
+        file.seek((page - 1) * page_bytes)
+        file.write(bytes(page_bytes))
+
+    with open_store(tmp_path) as store:
+        assert [info.id for info in store.sessions(OWNER)] == [context.session_id]
+        with pytest.raises(DatabaseError, match="could not be read: database disk image is malformed"):
+            store.tree(OWNER, context.session_id)
+        with pytest.raises(DatabaseError, match="could not be saved: database disk image is malformed"):
+            store.rename_node(OWNER, context.id, "later")
 
 
 @pytest.mark.parametrize(
