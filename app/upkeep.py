@@ -5,7 +5,6 @@ import threading
 import time
 from pathlib import Path
 
-from sessions.errors import SessionError
 from sessions.home import DataHome
 from sessions.snapshot import SnapshotFolder
 from sessions.store import SessionStore
@@ -73,7 +72,7 @@ class Upkeep:
             return
         try:
             info = self._snapshots.save(self._store.database, self._store.blobs, self._small_files)
-        except Exception:  # whatever it is, the studio goes on, and the next one may succeed
+        except Exception:  # whatever it is, the thread goes on, and the next one may succeed
             log.exception("No snapshot was made")
             return
         self._num_writes_copied = num_writes
@@ -83,7 +82,7 @@ class Upkeep:
         try:
             num_files, num_bytes = self._store.sweep_orphans()
             num_copied = 0 if self._snapshots is None else self._snapshots.sweep()
-        except (SessionError, OSError):
+        except Exception:  # as above: snapshots are made by this thread, too
             log.exception("Unused files could not be swept")
             return
         if num_files:

@@ -4,6 +4,7 @@ A file must be stored whole before a row may name it. So a crash leaves at worst
 folder (`sessions.local_blobs`) or at an address (`sessions.remote_blobs`); `sessions.home` says where a studio has its.
 """
 
+import math
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -109,8 +110,16 @@ class BlobStore(Protocol):
         """Return how much is stored; counted once, then kept up to date."""
         ...
 
-    def remove(self, sha256: str) -> None:
-        """Remove a file that no row names; one that isn't there is no error."""
+    def remove(self, sha256: str, *, stored_before_s: float = math.inf) -> bool:
+        """Remove a file that no row names; one that isn't there is no error.
+
+        Args:
+            sha256: of the file.
+            stored_before_s: Unix time; a file that was stored since, or again since, stays: its row may be on its way.
+
+        Returns:
+            Whether it is gone.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ folder is flushed too. Only after that may a row name it.
 
 import errno
 import hashlib
+import math
 import os
 import secrets
 import threading
@@ -117,13 +118,16 @@ class LocalBlobs(BlobStore):
         with self._guard:
             return self._count_once()
 
-    def remove(self, sha256: str) -> None:
-        """Remove a file that no row names; one that isn't there is no error."""
+    def remove(self, sha256: str, *, stored_before_s: float = math.inf) -> bool:
+        """Remove a file that no row names, unless it was stored since; nobody stores it in between."""
         with self._guard:
             num_bytes = self.num_bytes(sha256)
+            if self.has(sha256) and self._place(sha256).stat().st_mtime >= stored_before_s:
+                return False
             self._place(sha256).unlink(missing_ok=True)
             self._looked_at.pop(sha256, None)
             self._total_bytes = self._count_once() if self._total_bytes is None else self._total_bytes - num_bytes
+            return True
 
     def _note(self, sha256: str, signature: tuple[int, int], state: BlobState) -> None:
         with self._guard:

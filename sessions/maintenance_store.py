@@ -25,16 +25,18 @@ class MaintenanceMethods(Transactions):
         Returns:
             How many files and how many bytes there were.
         """
-        now_s = time.time()
-        old = [entry for entry in self.blobs.entries() if now_s - entry.modified_s > grace_s]
+        before_s = time.time() - grace_s
+        old = [entry for entry in self.blobs.entries() if entry.modified_s < before_s]
         num_files = num_bytes = 0
         for entry in old:
             # One by one, so that nobody waits long; inside a transaction that writes, so that no row comes meanwhile.
             with self._write() as db:
                 by_node = select(NodeRow.number).where(NodeRow.audio_sha256 == entry.sha256).limit(1)
                 by_variation = select(VariationRow.number).where(VariationRow.audio_sha256 == entry.sha256).limit(1)
-                if db.scalar(by_node) is None and db.scalar(by_variation) is None:
-                    self.blobs.remove(entry.sha256)
+                if db.scalar(by_node) is not None or db.scalar(by_variation) is not None:
+                    continue
+                # It may have been stored again since it was listed, for a row that comes next.
+                if self.blobs.remove(entry.sha256, stored_before_s=before_s):
                     num_files += 1
                     num_bytes += entry.num_bytes
         return num_files, num_bytes

@@ -4,6 +4,7 @@ A file is written and flushed here, then sent, and only when all of it is there 
 listed once, and kept count of from then on: no other process may write to the address meanwhile.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ class RemoteBlobs(BlobStore):
         self._damaged: set[str] = set()
         self._used_s: dict[str, float] = {}
         # Sounds share them, by their hash: one for each would be as many as were ever fetched.
-        self._fetching = tuple(threading.Lock() for _ in range(_NUM_TURNS))
+        self._turns = tuple(threading.Lock() for _ in range(_NUM_TURNS))
 
     def remove_leftovers(self) -> int:
         """Remove what a crash left half written, here and there."""
@@ -64,11 +65,12 @@ class RemoteBlobs(BlobStore):
         self._used_s[sha256] = time.monotonic()
         with self._guard:
             refuse_beyond(self.total_bytes() - self.num_bytes(sha256) + num_bytes, self._max_total_bytes)
-        # Sent also if it is there: what is about to be named must be young, or it would be swept.
-        self._place.put(path, blob_name(sha256, self._suffix))
-        with self._guard:
-            self._known()[sha256] = num_bytes
-            self._damaged.discard(sha256)
+        with self._turn(sha256):
+            # Sent also if it is there: what is about to be named must be young, or it would be swept.
+            self._place.put(path, blob_name(sha256, self._suffix))
+            with self._guard:
+                self._known()[sha256] = num_bytes
+                self._damaged.discard(sha256)
         self._forget_unused()
         return sha256
 
@@ -102,7 +104,7 @@ class RemoteBlobs(BlobStore):
         if state is not BlobState.PRESENT:
             raise not_stored(state)
         self._used_s[sha256] = time.monotonic()
-        with self._fetching[int(sha256[:8], 16) % _NUM_TURNS]:  # who comes second finds it here
+        with self._turn(sha256):  # who comes second finds it here
             if self._cache.state(sha256) is not BlobState.PRESENT:
                 self._fetch(sha256)
         return self._cache.path(sha256)
@@ -122,10 +124,24 @@ class RemoteBlobs(BlobStore):
         with self._guard:
             return sum(self._known().values())
 
-    def remove(self, sha256: str) -> None:
-        """Remove a file there and here."""
-        self._place.remove(blob_name(sha256, self._suffix))
-        self._forget(sha256)
+    def remove(self, sha256: str, *, stored_before_s: float = math.inf) -> bool:
+        """Remove a file there and here, unless it was stored since; nobody sends it in between."""
+        name = blob_name(sha256, self._suffix)
+        with self._turn(sha256):
+            if stored_before_s < math.inf and self._modified_s(name) >= stored_before_s:
+                return False
+            self._place.remove(name)
+            self._forget(sha256, stored_before_s=stored_before_s)
+        return True
+
+    def _modified_s(self, name: str) -> float:
+        try:
+            return self._place.modified_s(name)
+        except FileNotFoundError:
+            return float("-inf")
+
+    def _turn(self, sha256: str) -> threading.Lock:
+        return self._turns[int(sha256[:8], 16) % _NUM_TURNS]
 
     def _known(self) -> dict[str, int]:
         if self._sizes is None:
@@ -153,12 +169,12 @@ class RemoteBlobs(BlobStore):
             raise PlaceError(f"The sound {sha256[:12]} did not come whole from {self._place.address}. Try again.")
         self._forget_unused()
 
-    def _forget(self, sha256: str) -> None:
+    def _forget(self, sha256: str, *, stored_before_s: float = math.inf) -> None:
         with self._guard:
             self._known().pop(sha256, None)
             self._damaged.discard(sha256)
             self._used_s.pop(sha256, None)
-        self._cache.remove(sha256)
+        self._cache.remove(sha256, stored_before_s=stored_before_s)
 
     def _forget_unused(self) -> None:
         """Keep the copies on this machine within their limit; the address has them all."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
 from sessions.access import OPENS_TO_SHARES
@@ -18,6 +18,8 @@ from sessions.quotas import Quotas, require_room
 from sessions.tree import AudioRef
 
 PATIENCE_S = 60.0
+# Faults of what was asked. All else is the disk's or the database's: pages that are damaged, a server that is away.
+_OURS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
 
 
 class Transactions:
@@ -43,7 +45,7 @@ class Transactions:
         """Begin a transaction that holds the write lock; all of it is kept, or none.
 
         Raises:
-            DatabaseError: if the disk is broken, or the database stays busy.
+            DatabaseError: if the disk is broken, the database is damaged, or it stays busy.
             StorageFullError: if the disk is full.
         """
         with self._begin(self._writing, "saved") as db:
@@ -55,7 +57,7 @@ class Transactions:
         """Begin a transaction that only reads.
 
         Raises:
-            DatabaseError: if the disk is broken, or the database stays busy.
+            DatabaseError: if the disk is broken, the database is damaged, or it stays busy.
         """
         with self._begin(self._reading, "read") as db:
             yield db
@@ -65,7 +67,7 @@ class Transactions:
         """Begin a transaction that only reads, and that no link opens.
 
         Raises:
-            DatabaseError: if the disk is broken, or the database stays busy.
+            DatabaseError: if the disk is broken, the database is damaged, or it stays busy.
         """
         with self._begin(self._reading_own, "read") as db:
             yield db
@@ -77,7 +79,9 @@ class Transactions:
         try:
             with make_transaction.begin() as db:
                 yield db
-        except OperationalError as error:
+        except DBAPIError as error:
+            if isinstance(error, _OURS):
+                raise
             if self.database.is_full(error):
                 raise StorageFullError(
                     f"The session could not be {what}: the disk of the studio's server is full. What was saved before "

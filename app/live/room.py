@@ -87,6 +87,7 @@ class LiveRoom:
 
     studio: Studio
     _seats: dict[str, _Seat] = field(default_factory=dict)
+    _num_opening: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -116,17 +117,22 @@ class LiveRoom:
         """
         self.studio.models.get()
         with self._lock:
-            for jam_id in [key for key, seat in self._seats.items() if seat.live.owner_token == owner_token]:
-                self._seats.pop(jam_id).live.close()
-            if len(self._seats) >= MAX_JAMS:
+            self._end_jams_of(owner_token)
+            if len(self._seats) + self._num_opening >= MAX_JAMS:
                 raise BusyError("Everybody who can play live here does. Try again in about 60 s.", 60)
-        seat = self._build(owner_token, start)
-        for instrument in start.instruments:
-            seat.live.add_player(instrument)
-        if start.genre is not None and start.genre in self.studio.models.get().genres:
-            seat.live.jam.controls = replace(seat.live.jam.controls, genre=start.genre)
-        with self._lock:
-            self._seats[seat.live.id] = seat
+            self._num_opening += 1  # building takes its time, and others come meanwhile
+        try:
+            seat = self._build(owner_token, start)
+            for instrument in start.instruments:
+                seat.live.add_player(instrument)
+            if start.genre is not None and start.genre in self.studio.models.get().genres:
+                seat.live.jam.controls = replace(seat.live.jam.controls, genre=start.genre)
+            with self._lock:
+                self._end_jams_of(owner_token)  # a second one of the same owner may have been quicker
+                self._seats[seat.live.id] = seat
+        finally:
+            with self._lock:
+                self._num_opening -= 1
         return seat.live
 
     def find(self, owner_token: str, jam_id: str) -> LiveSession:
@@ -161,6 +167,11 @@ class LiveRoom:
         """Return the session that a jam is written into; None before anything is."""
         tip = self._seat(owner_token, jam_id).scribe.tip
         return None if tip is None else tip.session_id
+
+    def _end_jams_of(self, owner_token: str) -> None:
+        """End what an owner plays; the lock is held."""
+        for jam_id in [key for key, seat in self._seats.items() if seat.live.owner_token == owner_token]:
+            self._seats.pop(jam_id).live.close()
 
     def _seat(self, owner_token: str, jam_id: str) -> _Seat:
         with self._lock:
@@ -306,7 +317,10 @@ class LiveRoom:
                     with self._lock:
                         self._seats.pop(jam_id, None)
                     seat.live.close()
-                self._write(seat)
+                try:
+                    self._write(seat)
+                except Exception:  # this thread ends the jams of everybody who has gone
+                    log.exception("What was played could not be written down")
 
     def _write(self, seat: _Seat) -> None:
         """Write what was heard and is not written yet, in the order in which it was heard."""

@@ -98,6 +98,13 @@ def test_too_many_downloads_at_once_are_refused_and_hold_no_thread(
         assert client.get(path, headers={KEY_HEADER: OWNER}).status_code == 200
 
 
+def test_downloads_that_fail_give_their_places_back(client: TestClient, context: Node) -> None:
+    for _ in range(MAX_AT_ONCE + MAX_WAITING):
+        assert client.get(export_path("nowhere", "mix", "wav"), headers={KEY_HEADER: OWNER}).status_code == 404
+
+    assert client.get(export_path(context.id, "mix", "wav"), headers={KEY_HEADER: OWNER}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [(errno.ENOSPC, "disk of the studio's server is full"), (errno.EIO, "disk .* does not do its work")],

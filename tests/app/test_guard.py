@@ -130,6 +130,8 @@ def test_all_uploads_together_have_a_limit_and_the_next_is_told_when_to_come_bac
     assert refused.text == "Many files were uploaded just now. Try again in some minutes."
     assert client.post("/gradio_api/upload", content=bytes(1_000)).status_code == 200
     kept[0] += 1_001
+    for path in ("/gradio_api/upload/", "//gradio_api//upload", "/GRADIO_API/upload"):  # however it is written
+        assert client.post(f"http://testserver{path}", content=b"small").status_code == 429
     assert client.post("/gradio_api/upload", content=iter([b"of unknown length"])).status_code == 429
     assert client.post("/gradio_api/queue/join", content=b"{}").status_code == 200
 

@@ -108,6 +108,23 @@ def test_copy_that_breaks_in_a_way_nobody_thought_of_is_not_the_last_one(
         upkeep.close()
 
 
+def test_sweeping_that_breaks_in_a_way_nobody_thought_of_does_not_end_the_snapshots(
+    open_studio: OpenStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down(*_: object, **__: float) -> tuple[int, int]:
+        raise RuntimeError("never seen before")
+
+    place = SnapshotFolder(str(tmp_path / "copies"))
+    with open_studio() as studio:
+        monkeypatch.setattr(type(studio.store), "sweep_orphans", break_down)
+        upkeep = Upkeep(studio.store, snapshots=place, interval_s=0.05)
+        studio.start_from_example(OWNER, "loop")
+        wait_for(lambda: (info := place.latest()) is not None and info.num_sounds == 1)
+        upkeep.close()
+
+    assert "Unused files could not be swept" in caplog.text
+
+
 def test_operator_backs_up_while_the_server_runs_and_restores(
     open_studio: OpenStudio, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from sessions.fair_lock import FairLock
 
 
@@ -36,3 +38,26 @@ def test_one_who_gave_up_is_passed_over() -> None:
 
     assert lock.acquire(0)
     assert not lock.acquire(0)
+
+
+def test_turn_that_comes_in_the_moment_of_giving_up_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = FairLock()
+    lock.acquire(0)
+
+    class LateTicket:
+        def acquire(self, timeout: float | None = None) -> bool:
+            if timeout is None:
+                return True
+            lock.release()  # after the wait has ended, before anybody looked
+            return False
+
+        def release(self) -> None:
+            pass
+
+    with monkeypatch.context() as late:
+        late.setattr(threading, "Lock", LateTicket)
+        assert lock.acquire(0.01)
+
+    assert not lock.acquire(0)
+    lock.release()
+    assert lock.acquire(0)

@@ -3,12 +3,14 @@
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sessions.blobs import BlobEntry
 from sessions.check import Severity, check_database, check_sounds, check_surroundings, has_wal_reset_fault
-from sessions.errors import SessionNotFoundError, StorageFullError
+from sessions.errors import DatabaseError, SessionNotFoundError, StorageFullError
 from sessions.home import DataHome
 from sessions.quotas import Quotas
 from sessions.sqlite_database import SqliteDatabase
@@ -45,6 +47,26 @@ def test_what_only_a_variation_or_the_trash_names_is_not_swept(store: SessionSto
     _age(store, audio.sha256, 9 * DAY_S)
 
     assert store.sweep_orphans() == (0, 0)
+
+
+def test_file_stored_again_after_the_sweep_looked_stays_for_the_row_that_comes(
+    store: SessionStore, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again, gone = store.blobs.add_bytes(b"made again"), store.blobs.add_bytes(b"gone")
+    for one in (again, gone):
+        _age(store, one, 2 * DAY_S)
+    listed = list(store.blobs.entries())
+
+    def look() -> Iterator[BlobEntry]:
+        yield from listed
+        store.blobs.add_bytes(b"made again")
+
+    monkeypatch.setattr(store.blobs, "entries", look)
+
+    assert store.sweep_orphans() == (1, 4)
+
+    assert [store.blobs.has(one) for one in (again, gone)] == [True, False]
+    assert scene.finish(scene.turn(scene.context()).variations[0], b"made again").audio is not None
 
 
 def test_old_trash_is_erased_whole_and_nothing_else(store: SessionStore, scene: Scene) -> None:
@@ -153,6 +175,25 @@ def test_check_finds_damaged_pages(tmp_path: Path) -> None:
 
     assert findings[0].severity is Severity.BROKEN
     assert "The database is damaged" in findings[0].what
+
+
+def test_damaged_page_is_said_in_words_to_whoever_meets_it(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        context = Scene(store).context()
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'node'").fetchone()
+    connection.close()
+    with (tmp_path / DATABASE_NAME).open("r+b") as file:
+        file.seek((page - 1) * page_bytes)
+        file.write(bytes(page_bytes))
+
+    with open_store(tmp_path) as store:
+        assert [info.id for info in store.sessions(OWNER)] == [context.session_id]
+        with pytest.raises(DatabaseError, match="could not be read: database disk image is malformed"):
+            store.tree(OWNER, context.session_id)
+        with pytest.raises(DatabaseError, match="could not be saved: database disk image is malformed"):
+            store.rename_node(OWNER, context.id, "later")
 
 
 @pytest.mark.parametrize(

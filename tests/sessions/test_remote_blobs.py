@@ -97,6 +97,52 @@ def test_removed_file_is_gone_and_removing_it_again_is_no_error(open_any: Callab
         blobs.path(sha256)
 
 
+def test_file_stored_since_a_moment_is_not_removed_and_an_older_one_is(open_any: Callable[..., BlobStore]) -> None:
+    blobs = open_any()
+    sha256 = blobs.add_bytes(b"sound")
+
+    assert not blobs.remove(sha256, stored_before_s=time.time() - 600)
+    assert blobs.path(sha256).read_bytes() == b"sound"
+    assert (blobs.total_bytes(), blobs.verify(sha256)) == (5, "present")
+
+    assert blobs.remove(sha256, stored_before_s=time.time() + 600)
+    assert blobs.remove(sha256, stored_before_s=time.time() + 600)  # one that isn't there is no error
+    assert not blobs.has(sha256)
+
+
+def test_file_sent_again_while_it_is_removed_is_there_in_the_end(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = RemoteBlobs(place, tmp_path / "cache")
+    sha256 = blobs.add_bytes(b"sound")
+    sending = threading.Thread(target=blobs.add_bytes, args=(b"sound",))
+
+    def old(_: str) -> float:
+        sending.start()
+        sending.join(0.3)
+        return 0.0
+
+    monkeypatch.setattr(place, "modified_s", old)
+
+    assert blobs.remove(sha256, stored_before_s=time.time() - 600)
+
+    sending.join()
+    assert blobs.verify(sha256) == "present"
+    assert blobs.path(sha256).read_bytes() == b"sound"
+
+
+def test_copy_that_is_about_to_be_sent_outlasts_the_removal_of_what_was_there_before(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = RemoteBlobs(place, tmp_path / "cache")
+    sha256 = blobs.add_bytes(b"sound")
+    monkeypatch.setattr(place, "modified_s", lambda _: 0.0)
+
+    assert blobs.remove(sha256, stored_before_s=time.time() - 600)
+
+    assert (tmp_path / "cache" / sha256[:2] / f"{sha256}.flac").read_bytes() == b"sound"
+
+
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "0" * 63, "A" * 64, "0" * 64, "0" * 64 + "\n"])
 def test_what_is_no_stored_hash_is_not_found(open_any: Callable[..., BlobStore], name: str) -> None:
     blobs = open_any()

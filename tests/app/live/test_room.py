@@ -1,8 +1,11 @@
 """Jams from every start, what is kept of them, and who may do what."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -277,6 +280,55 @@ def test_there_is_room_for_so_many_jams(room: LiveRoom, monkeypatch: pytest.Monk
     with pytest.raises(BusyError, match="Try again"):
         room.open(OTHER, GROOVE)
     room.open(OWNER, GROOVE)  # one's own gives its place up
+
+
+@pytest.mark.parametrize(("owners", "num_jams"), [("012345", 2), ("000000", 1)])
+def test_limits_hold_when_all_come_at_once(
+    room: LiveRoom, monkeypatch: pytest.MonkeyPatch, owners: str, num_jams: int
+) -> None:
+    build = LiveRoom._build
+
+    def build_slowly(self: LiveRoom, owner_token: str, start: Start) -> Any:
+        time.sleep(0.5)
+        return build(self, owner_token, start)
+
+    def come(owner: str) -> tuple[str, str]:
+        try:
+            return owner * 32, room.open(owner * 32, GROOVE).id
+        except BusyError:
+            return owner * 32, ""
+
+    def goes_on(owner_token: str, jam_id: str) -> bool:
+        try:
+            return room.find(owner_token, jam_id).id == jam_id
+        except InvalidRequestError:
+            return False
+
+    monkeypatch.setattr(room_module, "MAX_JAMS", 2)
+    monkeypatch.setattr(LiveRoom, "_build", build_slowly)
+    with ThreadPoolExecutor(6) as pool:
+        came = list(pool.map(come, owners))
+
+    assert sum(goes_on(*jam) for jam in came) == num_jams
+    for jam in came:
+        if goes_on(*jam):
+            room.leave(*jam)
+    assert room.open(OWNER, GROOVE).id  # the places of those who were turned away are free
+
+
+def test_jam_that_can_not_be_written_down_keeps_no_other_from_ending(
+    room: LiveRoom, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down(*_: object) -> None:
+        raise RuntimeError("never seen before")
+
+    monkeypatch.setattr(LiveRoom, "_write", break_down)
+    room.open(OWNER, GROOVE)
+    assert wait_for(lambda: "never seen before" in caplog.text)
+
+    monkeypatch.setattr(room_module, "SILENT_AFTER_S", 0.0)
+
+    assert wait_for(lambda: not room._seats)
 
 
 @pytest.mark.parametrize(
