@@ -8,13 +8,14 @@ candidates weigh choosing against more steps: what chooses is the listening scor
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH, load_bundle
-from stemgen_core.corpus.storage import Corpus
+from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.model.precision import gains_by_bfloat16, halve_blocks
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.training.examples import ExampleBatch
@@ -70,8 +71,7 @@ def main() -> None:
     bundle = load_bundle(parsed.bundle)
     pieces = Corpus.open(parsed.corpus).pieces("heldout")
     window = bundle.manifest.window_frames
-    source = ScoreFamily().batches(pieces, batch_size=16, window_frames=window, seed=SEED, is_rough=False)
-    batches = [_only_instruments(source[index]) for index in range(parsed.batches)]
+    batches = draw_batches(pieces, window, parsed.batches)
     if gains_by_bfloat16():  # as the generator does
         halve_blocks(bundle.model)
     print(f"{'settings':24} chords (chance)  onsets (chance)  notes, length per true  silent  s per stem (CPU)")
@@ -87,6 +87,12 @@ def main() -> None:
             f"   {score.silent_share:.3f}   {seconds:.2f} ({cpu:.2f})",
             flush=True,
         )
+
+
+def draw_batches(pieces: Sequence[CorpusPiece], window_frames: int, count: int) -> list[ExampleBatch]:
+    """Return batches of 16 windows, the same for every line."""
+    source = ScoreFamily().batches(pieces, batch_size=16, window_frames=window_frames, seed=SEED, is_rough=False)
+    return [_only_instruments(source[index]) for index in range(count)]
 
 
 def _only_instruments(batch: ExampleBatch) -> ExampleBatch:

@@ -46,6 +46,9 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--beside", type=Path, metavar="BUNDLE", help="another model, for one more line in the tables of settings"
     )
+    parser.add_argument(
+        "--listener", type=Path, metavar="FILE", help="of `stemgen train listener`, for one more score to be judged"
+    )
     add_sampling(parser)
     add_model(parser)
     parser.set_defaults(run=run)
@@ -62,7 +65,11 @@ def run(parsed: argparse.Namespace) -> None:
         if parsed.items < 2:
             raise InvalidRequestError(f"An evaluation needs 2 items or more, got {parsed.items}.")
         size = replace(
-            size, items=parsed.items, swaps=min(size.swaps, parsed.items), varied=min(size.varied, parsed.items)
+            size,
+            items=parsed.items,
+            judged=parsed.items,
+            swaps=min(size.swaps, parsed.items),
+            varied=min(size.varied, parsed.items),
         )
     if parsed.lines is not None:
         if parsed.lines < 2:
@@ -79,6 +86,7 @@ def run(parsed: argparse.Namespace) -> None:
         seed=parsed.seed,
         embedding=parsed.embedding,
         beside=parsed.beside,
+        listener=parsed.listener,
     )
     names = _ALL.split(",") if parsed.experiments is None else parsed.experiments.split(",")
     if parsed.experiments is None and parsed.contexts is None:

@@ -1,4 +1,4 @@
-"""`stemgen train codec` and `stemgen train lm`: from a corpus to a bundle. Both take up a run where it stopped."""
+"""`stemgen train ...`: from a corpus to a bundle. Codec and model take up a run where it stopped."""
 
 import argparse
 import time
@@ -61,6 +61,15 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     tokens.add_argument("--processes", type=int, default=1, metavar="N", help="that render (%(default)s)")
     tokens.add_argument("--device", default="cpu", help="of the codec: cpu or cuda (%(default)s)")
     tokens.set_defaults(run=run_tokens)
+
+    listener = train.add_parser("listener", help="a small network that tells true stems from near misses")
+    listener.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it")
+    listener.add_argument("out", type=Path, metavar="OUT", help="safetensors file, for `stemgen evaluate --listener`")
+    listener.add_argument("--steps", type=int, metavar="N", help="of the whole schedule")
+    listener.add_argument("--mixes", type=int, metavar="N", help="that are heard of each piece")
+    listener.add_argument("--seed", type=int, metavar="N", help="of the run")
+    listener.add_argument("--threads", type=int, metavar="N", help="of torch on the CPU")
+    listener.set_defaults(run=run_listener)
 
     curves = train.add_parser("curves", help="how a run went: a page of charts from its log")
     curves.add_argument("log", type=Path, metavar="RUN", help="run folder, or a log.jsonl")
@@ -253,6 +262,27 @@ def run_tokens(parsed: argparse.Namespace) -> None:
             report_progress=report,
         )
     print(f"{len(written.pieces())} pieces, {parsed.renders} renders each: {parsed.out}")
+
+
+def run_listener(parsed: argparse.Namespace) -> None:
+    """Train a contrastive listener."""
+    import torch
+
+    from stemgen_core.corpus.storage import Corpus
+    from stemgen_core.training.listener import ListenerTrainingConfig, train_listener
+
+    if parsed.threads is not None:
+        torch.set_num_threads(parsed.threads)
+    given = {"num_steps": parsed.steps, "num_mixes": parsed.mixes, "seed": parsed.seed}
+    config = replace(ListenerTrainingConfig(), **{name: value for name, value in given.items() if value is not None})
+    with tqdm(unit="piece") as heard, tqdm(total=config.num_steps, unit="step") as bar:
+
+        def report(step: int, loss: float) -> None:
+            bar.update(step - bar.n)
+            bar.set_postfix(loss=f"{loss:.3f}")
+
+        train_listener(Corpus.open(parsed.corpus), parsed.out, config, report_heard=follow_with(heard), report=report)
+    print(f"the listener lies in {parsed.out}")
 
 
 def run_curves(parsed: argparse.Namespace) -> None:

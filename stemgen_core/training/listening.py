@@ -4,7 +4,7 @@ The full evaluation works on audio and lives in `stemgen_core.evaluation`; this 
 can stop by it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,12 +57,40 @@ def score_listening(
     model: StemTransformer, pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch], settings: SamplingSettings
 ) -> ListeningScore:
     """Generate the target of every example from a fully hidden start and compare with the pieces."""
+
+    def write(number: int, item: int) -> list[Note]:
+        batch = batches[number]
+        return _generate(model, batch, item, target_of(pieces, batch, item), settings, seed=seed_of_item(number, item))
+
+    return score_notes(pieces, batches, write)
+
+
+def target_of(pieces: Sequence[CorpusPiece], batch: ExampleBatch, item: int) -> Instrument:
+    """Return what an example is asked for."""
+    place = batch.places[item]
+    return find_instrument(pieces[place.piece].piece.stems[place.stem].instrument)
+
+
+def seed_of_item(number: int, item: int) -> int:
+    """Return the seed that an item of a batch is generated with."""
+    return 1_000 * number + item
+
+
+def score_notes(
+    pieces: Sequence[CorpusPiece], batches: Sequence[ExampleBatch], write: Callable[[int, int], Sequence[Note]]
+) -> ListeningScore:
+    """Compare notes with the pieces that they were written for.
+
+    Args:
+        pieces: what the batches were cut from.
+        batches: the examples.
+        write: called with the number of a batch and of an item of it; returns notes, timed from the window's start.
+    """
     chord, other_chord, hits, other_hits, ratios, lengths = [], [], [], [], [], []
     for number, batch in enumerate(batches):
         for item, place in enumerate(batch.places):
-            piece = pieces[place.piece].piece
-            instrument = find_instrument(piece.stems[place.stem].instrument)
-            notes = _generate(model, batch, item, instrument, settings, seed=1_000 * number + item)
+            piece, instrument = pieces[place.piece].piece, target_of(pieces, batch, item)
+            notes = write(number, item)
             start_s, num_frames = place.start_frame / FRAME_RATE_HZ, batch.codes.shape[2]
             other = _place_elsewhere(batch.places, item)
             other_piece = pieces[other.piece].piece

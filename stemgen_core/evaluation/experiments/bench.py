@@ -24,6 +24,7 @@ from stemgen_core.evaluation.obedience import (
     train_on_corpus,
 )
 from stemgen_core.generator import StemGenerator
+from stemgen_core.model.listener import ContrastiveListener
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.types import Waveform
 
@@ -84,6 +85,7 @@ class BenchPlan:
         seed: of windows and variations.
         embedding: weights of a published network for one more Frechet distance; None without.
         beside: folder of another model, for one more line in the tables of settings; None without.
+        listener: file of a contrastive listener, to be judged beside the model's own score; None without.
     """
 
     bundle: Path
@@ -96,6 +98,7 @@ class BenchPlan:
     seed: int
     embedding: Path | None = None
     beside: Path | None = None
+    listener: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,15 @@ class Bench:
             CheckpointError: if its weights can't be used.
         """
         return None if self.plan.embedding is None else load_embedding(self.plan.embedding)
+
+    @functools.cached_property
+    def listener(self) -> ContrastiveListener | None:
+        """The contrastive listener that was asked for.
+
+        Raises:
+            CheckpointError: if its file can't be used.
+        """
+        return None if self.plan.listener is None else ContrastiveListener.load(self.plan.listener)
 
     @functools.cached_property
     def held_out(self) -> list[CorpusPiece]:

@@ -3,11 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from stemgen_core.analysis.fit import measure_fit
+from stemgen_core.audio import resample, with_channels
+from stemgen_core.codec.context_features import BandFeatures
+from stemgen_core.codec.score_roll import score_roll
+from stemgen_core.codec.score_tokens import SCORE_SPEC, encode_notes
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.evaluation.controls import mean_interval, random_partners
 from stemgen_core.evaluation.experiments.bench import Bench, Report
@@ -27,6 +32,7 @@ from stemgen_core.evaluation.near_misses import (
 )
 from stemgen_core.evaluation.tables import Cell, Table
 from stemgen_core.instruments import find_instrument
+from stemgen_core.model.listener import ContrastiveListener
 from stemgen_core.score import crop_notes
 from stemgen_core.types import Waveform
 
@@ -115,6 +121,14 @@ def fit_score(context: Waveform, stem: Candidate) -> float | None:
     return float(np.mean(agreements)) if agreements else None
 
 
+def listener_score(listener: ContrastiveListener, context: Waveform, stem: Candidate) -> float:
+    """Return what a contrastive listener makes of a pair: bands of the mix, and the stem's notes as a roll."""
+    heard = resample(with_channels(context, BandFeatures.num_channels), SCORE_SPEC.sample_rate_hz)
+    num_frames = -(-heard.num_audio_samples // SCORE_SPEC.hop_length)
+    codes = encode_notes(stem.notes, find_instrument(stem.instrument), num_frames)[None]
+    return float(listener.score(BandFeatures().encode(heard, num_frames)[None], score_roll(codes)))
+
+
 def run(bench: Bench, report: Report) -> list[Table]:
     """Let every score that could choose tell true stems from near misses."""
     plan = bench.plan
@@ -130,6 +144,8 @@ def run(bench: Bench, report: Report) -> list[Table]:
         "fit (agreements on audio)": fit_score,
         "listening score (the model's)": bench.listening_score,
     }
+    if bench.listener is not None:
+        scorers["contrastive listener"] = partial(listener_score, bench.listener)
     rows: list[tuple[Cell, ...]] = []
     total = len(scorers) * (1 + len(KINDS))
     for number, (name, scorer) in enumerate(scorers.items()):

@@ -10,6 +10,8 @@ import torch
 
 from stemgen_core.audio import write_wav
 from stemgen_core.checkpoint import read_manifest
+from stemgen_core.codec.context_features import BandFeatures
+from stemgen_core.codec.score_roll import NUM_ROWS
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation import obedience
@@ -18,8 +20,11 @@ from stemgen_core.evaluation.experiments import clips, judging, layering, result
 from stemgen_core.evaluation.experiments.bench import SIZES, Bench, BenchPlan, Size
 from stemgen_core.evaluation.experiments.results import read_tables, write_page, write_result
 from stemgen_core.evaluation.experiments.running import EXPERIMENTS, run_experiments
+from stemgen_core.evaluation.near_misses import Candidate
 from stemgen_core.evaluation.tables import Table, table_from_json
+from stemgen_core.model.listener import ContrastiveListener, ListenerConfig
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
+from stemgen_core.score import Note
 from stemgen_core.types import Waveform
 from tests.core.listening_sounds import RATE_HZ, hits, plucks, random_piece, waveform
 from tests.core.tiny_models import write_score_bundle
@@ -230,6 +235,38 @@ def test_near_misses_of_a_case_are_what_they_say(plan: BenchPlan) -> None:
         assert late is not None
         assert {note.pitch for note in late.notes} == {note.pitch for note in case.true.notes}
         assert (high is None) == (case.true.instrument == "drums")
+
+
+def test_a_listener_that_is_asked_for_is_judged_too(plan: BenchPlan, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    listener = ContrastiveListener(ListenerConfig(BandFeatures.num_features, NUM_ROWS, width=8, num_blocks=1))
+    listener.save(tmp_path / "one.safetensors", {})
+    asked = replace(plan, size=replace(TINY, judged=2), listener=tmp_path / "one.safetensors")
+
+    (table,) = judging.run(Bench.open(asked), lambda _done, _total: None)
+
+    rows = [row for row in table.rows if row[0] == "contrastive listener"]
+    assert [row[1] for row in rows] == list(judging.KINDS)
+
+
+def test_a_listener_reads_the_mix_and_the_notes_of_a_stem() -> None:
+    torch.manual_seed(0)
+    listener = ContrastiveListener(ListenerConfig(BandFeatures.num_features, NUM_ROWS, width=8, num_blocks=1)).eval()
+    mix = waveform(plucks([(0.5, 60), (1.0, 64)], 2.0))
+    stem = Candidate("piano", mix, (Note(0.5, 60, 0.4, 90), Note(1.0, 64, 0.4, 90)))
+
+    scores = [
+        judging.listener_score(listener, context, one)
+        for context, one in (
+            (mix, stem),
+            (mix, replace(stem, audio=waveform(np.zeros(10)))),
+            (mix, replace(stem, notes=stem.notes[:1])),
+            (waveform(hits([0.5, 1.0], 2.0)), stem),
+        )
+    ]
+
+    assert scores[0] == scores[1]  # what a stem sounds like is not asked
+    assert scores[0] not in scores[2:]
 
 
 def test_clips_are_told_apart_by_pitch_and_cut_to_each_other(plan: BenchPlan, tmp_path: Path) -> None:
