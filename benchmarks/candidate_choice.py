@@ -23,8 +23,9 @@ from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.model.listener import ContrastiveListener
 from stemgen_core.model.precision import gains_by_bfloat16, halve_blocks
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.sampling.candidates import candidate_rngs, plays_at_all
+from stemgen_core.sampling.candidates import candidate_rngs
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
+from stemgen_core.sampling.drafts import sounding_share
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.training.examples import ExampleBatch
@@ -95,7 +96,7 @@ def main() -> None:
 
     def by_model(number: int, item: int, draft: torch.Tensor) -> float:
         rules = score_rules(target_of(pieces, batches[number], item))
-        if not plays_at_all(draft, rules):
+        if not sounding_share(draft, rules, frame_rate_hz=1):
             return -torch.inf
         context = batches[number].context[item : item + 1]
         conditions = {"instrument": batches[number].conditions["instrument"][item : item + 1]}
@@ -107,7 +108,7 @@ def main() -> None:
         listener = ContrastiveListener.load(parsed.listener)
 
         def by_listener(number: int, item: int, draft: torch.Tensor) -> float:
-            if not plays_at_all(draft, score_rules(target_of(pieces, batches[number], item))):
+            if not sounding_share(draft, score_rules(target_of(pieces, batches[number], item)), frame_rate_hz=1):
                 return -torch.inf
             return float(listener.score(batches[number].context[item : item + 1], score_roll(draft)))
 
