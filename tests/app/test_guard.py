@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from app.main import _guard
 from app.settings import Settings
 from app.ui.guard import CLOSED, MAX_EVENT_BYTES, Guard
 from app.ui.uploads import uploaded_bytes
@@ -154,6 +155,18 @@ def test_all_that_lies_in_the_folder_of_uploads_is_counted_and_nothing_that_link
     (folder / "link").symlink_to(tmp_path / "elsewhere")
 
     assert uploaded_bytes() < 2_000
+
+
+def test_a_server_counts_what_lies_in_its_folder_of_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ui.uploads.upload_folder", lambda: tmp_path)
+    middleware = [_guard(Settings(host="0.0.0.0", max_upload_mb=1))]
+    client = TestClient(Starlette(routes=[Route("/{path:path}", _answer, methods=["POST"])], middleware=middleware))
+    assert client.post("/gradio_api/upload", content=b"small").status_code == 200
+
+    with (tmp_path / "clip.wav").open("wb") as file:
+        file.truncate(40 * 2**20)
+
+    assert client.post("/gradio_api/upload", content=b"small").status_code == 429
 
 
 def test_an_event_of_unknown_length_is_refused() -> None:
