@@ -24,6 +24,7 @@ from app.worker import GenerationWorker
 from app.zero_gpu import GpuLoan, HandlerDesk, on_gpu
 from sessions.check import check_disk
 from sessions.errors import SessionError
+from sessions.local_blobs import flush_folder
 from sessions.quotas import Quotas
 from sessions.snapshot import SnapshotFolder
 from sessions.store import SessionStore, open_home
@@ -98,11 +99,20 @@ def accounts_secret(data_path: Path) -> str:
 
 
 def _kept_secret(path: Path) -> str:
-    """Return the secret of a file, made at the first start and kept for good."""
-    if not path.is_file():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Return the secret of a file, made at the first start and kept for good.
+
+    It gets its name when all of it is on the disk: an empty one would be a secret that everybody knows.
+    """
+    if not path.is_file() or not path.read_text("ascii").strip():
+        writing = path.with_name(f".writing-{path.name}")
+        writing.unlink(missing_ok=True)
+        descriptor = os.open(writing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(16))
+            file.flush()
+            os.fsync(descriptor)
+        writing.replace(path)
+        flush_folder(path.parent)
     return path.read_text("ascii").strip()
 
 

@@ -1,5 +1,7 @@
 """Whom the server serves, and what it says when something is too much."""
 
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -9,8 +11,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from app.main import _guard
 from app.settings import Settings
 from app.ui.guard import CLOSED, MAX_EVENT_BYTES, Guard
+from app.ui.uploads import uploaded_bytes
 
 
 async def _answer(request: Request) -> PlainTextResponse:
@@ -134,6 +138,35 @@ def test_all_uploads_together_have_a_limit_and_the_next_is_told_when_to_come_bac
         assert client.post(f"http://testserver{path}", content=b"small").status_code == 429
     assert client.post("/gradio_api/upload", content=iter([b"of unknown length"])).status_code == 429
     assert client.post("/gradio_api/queue/join", content=b"{}").status_code == 200
+
+
+def test_all_that_lies_in_the_folder_of_uploads_is_counted_and_nothing_that_links_lead_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").write_bytes(bytes(1_000_000))
+    folder = tmp_path / "uploads"
+    (folder / "0123" / "deep").mkdir(parents=True)
+    (folder / "0123" / "clip.wav").write_bytes(bytes(700))
+    (folder / "0123" / "deep" / "clip.wav").write_bytes(bytes(300))
+    monkeypatch.setattr("app.ui.uploads.upload_folder", lambda: folder)
+
+    assert uploaded_bytes() == 1_000
+
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+
+    assert uploaded_bytes() < 2_000
+
+
+def test_a_server_counts_what_lies_in_its_folder_of_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ui.uploads.upload_folder", lambda: tmp_path)
+    middleware = [_guard(Settings(host="0.0.0.0", max_upload_mb=1))]
+    client = TestClient(Starlette(routes=[Route("/{path:path}", _answer, methods=["POST"])], middleware=middleware))
+    assert client.post("/gradio_api/upload", content=b"small").status_code == 200
+
+    with (tmp_path / "clip.wav").open("wb") as file:
+        file.truncate(40 * 2**20)
+
+    assert client.post("/gradio_api/upload", content=b"small").status_code == 429
 
 
 def test_an_event_of_unknown_length_is_refused() -> None:

@@ -11,10 +11,11 @@ from app.exporting.desk import ExportDesk
 from app.exporting.tickets import DownloadTickets
 from app.orders import StemOrder
 from app.services import Studio
-from app.sounds import MAX_MIX_BYTES, SoundShelf
+from app.sounds import MAX_MIX_BYTES, SoundShelf, audible_sounds
 from app.ui.export_routes import build_export_routes
 from app.ui.routes import KEY_HEADER
 from sessions.tree import Node
+from stemgen_core.errors import InvalidRequestError
 from stemgen_core.types import Waveform
 from tests.app.waiting import OWNER, finished
 
@@ -60,6 +61,18 @@ def test_nothing_is_read_for_an_export_of_more_than_memory_holds(studio: Studio,
     for what in ("mix.wav", "package.wav", "settings.json", "midi.mid"):
         answer = client.get(f"/export/{deep.id}/{what}", headers={KEY_HEADER: OWNER})
         assert (answer.status_code, WORDS in answer.text) == (422, True)
+
+
+def test_both_sides_of_a_sound_count(deep: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deep.audio is not None
+    stereo = replace(deep, parent_id=None, audio=replace(deep.audio, num_channels=2))
+    monkeypatch.setattr("app.sounds.MAX_MIX_BYTES", 2 * 4 * deep.audio.num_audio_samples - 1)
+
+    with pytest.raises(InvalidRequestError, match="more than can be mixed here"):
+        audible_sounds([stereo])
+
+    monkeypatch.setattr("app.sounds.MAX_MIX_BYTES", 2 * 4 * deep.audio.num_audio_samples)
+    assert audible_sounds([stereo]) == [stereo.audio]
 
 
 def test_forty_stems_of_two_minutes_are_no_matter() -> None:

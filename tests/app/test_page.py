@@ -147,6 +147,25 @@ def test_the_browser_secret_outlives_a_restart_and_only_the_server_reads_it(tmp_
     assert (tmp_path / "browser.secret").stat().st_mode & 0o077 == 0
 
 
+def test_a_start_that_was_cut_short_leaves_no_secret_that_everybody_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_short(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as power:
+        power.setattr(os, "fsync", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            browser_secret(tmp_path)
+    assert not (tmp_path / "browser.secret").exists()
+    assert len(browser_secret(tmp_path)) == 32
+
+    (tmp_path / "browser.secret").write_text("")
+
+    assert len(browser_secret(tmp_path)) == 32
+    assert [path.name for path in tmp_path.iterdir()] == ["browser.secret"]
+
+
 def test_settings_come_from_the_environment_and_empty_ones_keep_the_default() -> None:
     settings = Settings.from_environment({"PORT": "8000", "HOST": "", "STEMGEN_DATA": "/srv/stemgen"})
 

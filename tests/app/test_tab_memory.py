@@ -186,6 +186,22 @@ def test_what_was_taken_or_left_is_not_counted_any_more(page: gr.Blocks) -> None
     assert kept.num_bytes == 0
 
 
+def test_an_answer_to_a_dropped_request_is_not_counted_for_the_tab_that_came_back(page: gr.Blocks) -> None:
+    queue = page._queue
+    bound_unheard_answers(queue)
+    kept: Any = queue.pending_messages_per_session
+
+    async def ask() -> None:
+        before = _join(queue, "comes back", "first")
+        del queue.pending_messages_per_session["comes back"]
+        _join(queue, "comes back", "second")
+        before.put_nowait(_answer(LONG))
+
+    _run(ask())
+
+    assert kept.num_bytes == 0
+
+
 def test_nothing_is_kept_of_tabs_that_have_heard_everything(page: gr.Blocks) -> None:
     queue = page._queue
     bound_unheard_answers(queue)
