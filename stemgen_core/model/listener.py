@@ -18,6 +18,7 @@ from stemgen_core.errors import CheckpointError
 
 FORMAT = "contrastive-listener-1"
 MAX_SHARPNESS = 100.0
+SMOOTHING_FRAMES = (1, 15, 61)  # now, half a second, two and a half seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class ListenerConfig:
     Attributes:
         num_context_features: F, what is heard of the mix.
         num_stem_rows: R, what is read of the stem.
+        num_semitones: the first rows of the mix are its semitones; 0: nothing is known of keys.
+        num_keys: the first rows of the stem are keys that begin, then keys that sound.
+        first_key: semitone of the mix that the lowest key is, negative where keys reach further down.
         width: channels inside the encoders.
         num_blocks: of each encoder; block n looks 2^n frames to each side.
         dim: D, of what is compared.
@@ -35,6 +39,9 @@ class ListenerConfig:
 
     num_context_features: int
     num_stem_rows: int
+    num_semitones: int = 0
+    num_keys: int = 0
+    first_key: int = 0
     width: int = 64
     num_blocks: int = 5
     dim: int = 64
@@ -63,15 +70,18 @@ class ContrastiveListener(nn.Module):
         self.config = config
         self.context_encoder = _Encoder(config.num_context_features, config)
         self.stem_encoder = _Encoder(config.num_stem_rows, config)
+        self.key_reader = _KeyReader(config) if config.num_semitones else None
         self.log_sharpness = nn.Parameter(torch.tensor(1.0))
 
     def embed_contexts(self, features: torch.Tensor) -> torch.Tensor:
-        """Encode mixes, float32 [B, F, T] -> [B, D, T]."""
-        return self.context_encoder(features)
+        """Encode mixes, float32 [B, F, T] -> [B, D, T], D with a row for each key that begins and that sounds."""
+        embedded = self.context_encoder(features)
+        return embedded if self.key_reader is None else torch.cat([embedded, self.key_reader(features)], 1)
 
     def embed_stems(self, rows: torch.Tensor) -> torch.Tensor:
-        """Encode stems, float32 [B, R, T] -> [B, D, T]."""
-        return self.stem_encoder(rows)
+        """Encode stems, float32 [B, R, T] -> [B, D, T]; keys stand for themselves."""
+        embedded = self.stem_encoder(rows)
+        return embedded if self.key_reader is None else torch.cat([embedded, rows[:, : 2 * self.config.num_keys]], 1)
 
     def compare(self, contexts: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
         """Compare each mix with the stem beside it.
@@ -140,6 +150,33 @@ class ContrastiveListener(nn.Module):
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"The listener at {path} does not fit its own sizes: {error}") from error
         return listener.eval()
+
+
+class _KeyReader(nn.Module):
+    """Says which keys fit a mix, the same way in every key: it looks at intervals, not at pitches."""
+
+    def __init__(self, config: ListenerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.look = nn.Sequential(
+            nn.Conv2d(len(SMOOTHING_FRAMES), 8, (25, 1), padding=(12, 0)),  # an octave to each side
+            nn.GELU(),
+            nn.Conv2d(8, 2, (25, 1), padding=(12, 0)),
+        )
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map [B, F, T] to [B, 2 * keys, T]."""
+        config = self.config
+        semitones = features[:, : config.num_semitones]
+        semitones = semitones - semitones.mean(1, keepdim=True)
+        smooth = [
+            nn.functional.avg_pool1d(semitones, frames, 1, frames // 2, count_include_pad=False)
+            for frames in SMOOTHING_FRAMES
+        ]
+        fitting = self.look(torch.stack(smooth, 1))  # [B, 2, semitones, T]
+        above = config.num_keys + config.first_key - config.num_semitones
+        keys = nn.functional.pad(fitting, (0, 0, -config.first_key, above))  # [B, 2, keys, T]
+        return keys.flatten(1, 2)
 
 
 class _Block(nn.Module):

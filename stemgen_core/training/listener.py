@@ -8,11 +8,19 @@ import torch
 
 from stemgen_core.codec import context_features
 from stemgen_core.codec.score_roll import NUM_ROWS
+from stemgen_core.codec.score_tokens import LOWEST_PITCH, NUM_PITCHES
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.model.listener import ContrastiveListener, ListenerConfig
 from stemgen_core.training.listener_examples import HeardPiece, ListenerBatch, ListenerBatches, hear_pieces
 
+SIZES = ListenerConfig(
+    context_features.NUM_FEATURES,
+    NUM_ROWS,
+    num_semitones=context_features.NUM_SEMITONES,
+    num_keys=NUM_PITCHES,
+    first_key=LOWEST_PITCH - context_features.LOWEST_SEMITONE,
+)
 MAX_GRADIENT_NORM = 1.0
 WARM_UP_STEPS = 50
 
@@ -100,7 +108,7 @@ def fit_listener(
     )
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)  # the weights and the dropout; restored at the end of the block
-        listener = ContrastiveListener(ListenerConfig(context_features.NUM_FEATURES, NUM_ROWS)).train()
+        listener = ContrastiveListener(SIZES).train()
         optimizer = torch.optim.AdamW(
             listener.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
         )

@@ -90,6 +90,23 @@ def test_a_file_that_lacks_a_tensor_is_told(tmp_path: Path) -> None:
         ContrastiveListener.load(tmp_path / "half")
 
 
+def test_which_keys_fit_is_the_same_question_in_every_key() -> None:
+    """A mix and a stem that move alike keep what their keys say; one that moves alone does not."""
+    torch.manual_seed(0)
+    config = ListenerConfig(60, 100, width=8, num_blocks=1, dim=4, num_semitones=60, num_keys=50, first_key=-3)
+    reader = ContrastiveListener(config).eval().key_reader
+    assert reader is not None
+    mix, keys = torch.zeros(1, 60, 20), torch.zeros(1, 100, 20)
+    mix[0, [30, 34, 37]] = 1.0
+    keys[0, 50 + 33] = 1.0  # semitone 30 of the mix, sounding
+
+    with torch.no_grad():
+        here, there = reader(mix), reader(mix.roll(2, 1))
+
+    torch.testing.assert_close((here * keys).sum(), (there * keys.roll(2, 1)).sum())
+    assert not torch.allclose((here * keys).sum(), (here * keys.roll(2, 1)).sum(), atol=1e-3)
+
+
 def test_sizes_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="1 or more"):
         ListenerConfig(0, 7)
