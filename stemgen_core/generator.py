@@ -117,8 +117,10 @@ class StemGenerator:
                 doesn't have.
         """
         bundle = load_bundle(bundle_path)
-        target_codec, context_codec = open_codecs(bundle.manifest.family, bundle.file)
         config = bundle.manifest.config
+        target_codec, context_codec = open_codecs(
+            bundle.manifest.family, bundle.file, context_codec=config.context_codec
+        )
         for trained_on, opened in ((config.spec, target_codec.spec), (config.context_codec, context_codec.name)):
             if trained_on != opened:
                 raise CheckpointError(f"The model at {bundle_path} was trained on {trained_on}, not on {opened}.")

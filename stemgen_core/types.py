@@ -1,8 +1,11 @@
 """Values passed between core modules and across the core's boundary."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
+
+Hearing = Literal["codes", "bands"]  # what an audio model reads of the mix: its codec's codes, or bands
 
 
 @dataclass(frozen=True, slots=True)

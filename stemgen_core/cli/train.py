@@ -58,6 +58,12 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     tokens.add_argument("--renders", type=int, default=5, metavar="N", help="of each piece (%(default)s)")
     tokens.add_argument("--mixes", type=int, default=4, metavar="N", help="contexts of each render (%(default)s)")
     tokens.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of mixes (%(default)s)")
+    tokens.add_argument(
+        "--hearing",
+        choices=("codes", "bands"),
+        default="codes",
+        help="what the model will hear of mixes: codes, as in the paper, or bands (%(default)s)",
+    )
     tokens.add_argument("--processes", type=int, default=1, metavar="N", help="that render (%(default)s)")
     tokens.add_argument("--device", default="cpu", help="of the codec: cpu or cuda (%(default)s)")
     tokens.set_defaults(run=run_tokens)
@@ -256,7 +262,7 @@ def run_tokens(parsed: argparse.Namespace) -> None:
             corpus,
             load_waveform_codec(parsed.codec),
             parsed.out,
-            TokenSettings(parsed.renders, parsed.mixes, parsed.seed),
+            TokenSettings(parsed.renders, parsed.mixes, parsed.seed, parsed.hearing),
             device=parsed.device,
             num_processes=parsed.processes,
             report_progress=report,

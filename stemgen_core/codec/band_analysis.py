@@ -40,6 +40,14 @@ class BandAnalysis(nn.Module):
         """F."""
         return sum(len(self.get_buffer(f"filters_{length}")) for length in self._windows)
 
+    @property
+    def first_pitches(self) -> torch.Tensor:
+        """MIDI pitch of each of the bands that are semitones, the first of all bands; float32 [bands]."""
+        window_length, high_hz, _ = _RANGES[0]
+        num_semitones = len(self.get_buffer(f"filters_{window_length}"))
+        octaves = torch.arange(num_semitones) * (math.log2(high_hz / LOWEST_HZ) / num_semitones)
+        return 69 + 12 * (math.log2(LOWEST_HZ / 440) + octaves)
+
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         """Analyse audio.
 

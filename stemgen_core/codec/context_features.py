@@ -56,12 +56,20 @@ class BandFeatures:
         Raises:
             ValueError: if the context has another rate or more channels.
         """
-        if context.sample_rate_hz != SAMPLE_RATE_HZ or context.num_channels != 1:
-            raise ValueError(
-                f"expected mono at {SAMPLE_RATE_HZ} Hz, got {context.num_channels} channels "
-                f"at {context.sample_rate_hz} Hz"
-            )
+        check_context(context)
         return extract_features(context.samples, num_frames)[0]
+
+
+def check_context(context: Waveform) -> None:
+    """Refuse what can't be read.
+
+    Raises:
+        ValueError: if the context has another rate or more channels.
+    """
+    if context.sample_rate_hz != SAMPLE_RATE_HZ or context.num_channels != 1:
+        raise ValueError(
+            f"expected mono at {SAMPLE_RATE_HZ} Hz, got {context.num_channels} channels at {context.sample_rate_hz} Hz"
+        )
 
 
 def extract_features(samples: torch.Tensor, num_frames: int, *, tuning_cents: float = 0.0) -> torch.Tensor:

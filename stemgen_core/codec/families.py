@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from stemgen_core.codec import bands_for_sound
 from stemgen_core.codec.audio_tokens import AudioTokens
+from stemgen_core.codec.bands_for_sound import SoundBandFeatures
 from stemgen_core.codec.codec_files import CONFIG_FILE, WEIGHTS_FILE
 from stemgen_core.codec.context_features import BandFeatures
 from stemgen_core.codec.protocol import ContextCodec, TargetCodec
@@ -18,12 +20,15 @@ SOUNDS_FILE = "sounds.sf3"
 FAMILY_FILES: dict[str, tuple[str, ...]] = {"score": (SOUNDS_FILE,), "audio": (CONFIG_FILE, WEIGHTS_FILE)}
 
 
-def open_codecs(family: str, find_file: Callable[[str], Path]) -> tuple[TargetCodec, ContextCodec]:
+def open_codecs(
+    family: str, find_file: Callable[[str], Path], *, context_codec: str
+) -> tuple[TargetCodec, ContextCodec]:
     """Open the codecs of a family.
 
     Args:
         family: "score" or "audio".
         find_file: returns the checked path of a file of the bundle.
+        context_codec: name of what the model hears; an audio model hears codes of its own codec, or bands.
 
     Raises:
         CheckpointError: if there is no such family, or `find_file` can't give a file.
@@ -34,4 +39,4 @@ def open_codecs(family: str, find_file: Callable[[str], Path]) -> tuple[TargetCo
     if family == "score":
         return ScoreCodec(SoundfontPlayer(paths[0])), BandFeatures()
     tokens = AudioTokens(load_waveform_codec(paths[0].parent))
-    return tokens, tokens
+    return tokens, SoundBandFeatures() if context_codec == bands_for_sound.NAME else tokens

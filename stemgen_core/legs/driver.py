@@ -29,12 +29,10 @@ from stemgen_core.codec.waveform_codec import load_waveform_codec
 from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.legs.clock import LegClock
 from stemgen_core.legs.plan import LegPlan
-from stemgen_core.model.config import SIZES, build_config
 from stemgen_core.training.audio_windows import CorpusWindows
 from stemgen_core.training.codec import CODEC_TRAINING_PRESETS, CodecTrainingResult, train_codec_on
-from stemgen_core.training.conditions import FIELDS
 from stemgen_core.training.encodec_run import EncodecTrainingConfig
-from stemgen_core.training.families import ScoreFamily, TrainingFamily
+from stemgen_core.training.families import ScoreFamily, TrainingFamily, audio_config
 from stemgen_core.training.growing import GrowingPieces, wait_for_pieces
 from stemgen_core.training.lm import LmTrainer
 from stemgen_core.training.lm_config import LmTrainingConfig
@@ -98,13 +96,8 @@ class LegDriver:
             return
         plan = self.plan
         peak = peak_flops_per_s(self.device, torch.bfloat16)
-        shape = SIZES[plan.size]
         spec = CODEC_TRAINING_PRESETS[plan.codec].codec.spec if plan.family == "audio" else None
-        config = (
-            ScoreFamily().model_config(plan.size)
-            if spec is None
-            else build_config(shape, spec, fields=FIELDS, context_codec=spec.name, num_context_features=None)
-        )
+        config = ScoreFamily().model_config(plan.size) if spec is None else audio_config(plan.size, spec, plan.hearing)
         self.facts["peak_tflops"], self.facts["speed"] = peak / 1e12, {}
         for batch_size in (plan.batch_size // 2, plan.batch_size, 2 * plan.batch_size):
             run = LmTrainingConfig(size=plan.size, batch_size=batch_size, window_frames=plan.window_frames)
@@ -308,7 +301,7 @@ def tokenise_leg(work: Path, plan: LegPlan, device: str) -> None:
         corpus,
         load_waveform_codec(work / "out" / CODEC),
         work / "tokens",
-        TokenSettings(plan.num_renders, plan.num_mixes, plan.corpus_seed),
+        TokenSettings(plan.num_renders, plan.num_mixes, plan.corpus_seed, plan.hearing),
         device=device,
         num_processes=plan.num_processes,
     )

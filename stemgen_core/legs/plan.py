@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stemgen_core.errors import InvalidRequestError
+from stemgen_core.types import Hearing
 
 LEG_MINUTES = 26.0  # that the plans are made for
 SHORT_MINUTES = 20.0  # below, some things don't pay or don't fit; see `fitted`
@@ -28,6 +29,7 @@ class LegPlan:
         corpus_seed: which corpus; another leg takes another.
         num_renders: how often each piece is rendered, audio family only.
         num_mixes: contexts per render, audio family only.
+        hearing: what the audio family reads of mixes: "codes", the paper's way, or "bands" (decision 0108).
         num_processes: that render side by side.
         num_loaders: that make examples side by side.
         codec_share: of the leg's time for the codec, where it has to be trained.
@@ -53,6 +55,7 @@ class LegPlan:
     corpus_seed: int = 1_000
     num_renders: int = 5
     num_mixes: int = 4
+    hearing: Hearing = "codes"
     num_processes: int = 13
     num_loaders: int = 3
     codec_share: float = 0.33

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from stemgen_core.model.config import ModelConfig
 from stemgen_core.model.embedding import ContextTargetEmbedding
-from stemgen_core.model.harmony import RelativeHarmony, read_chroma
+from stemgen_core.model.harmony import build_harmony, read_chroma
 
 ROTARY_BASE = 10_000.0
 INITIAL_DEVIATION = 0.02
@@ -32,7 +32,7 @@ class StemTransformer(nn.Module):
             nn.Linear(config.dim, config.spec.codebook_size, bias=False) for _ in range(config.spec.num_codebooks)
         )
         self.harmony = (
-            None if config.harmony is None else RelativeHarmony(config.harmony, config.dim, config.spec.codebook_size)
+            None if config.harmony is None else build_harmony(config.harmony, config.dim, config.spec.codebook_size)
         )
         # What hears (features, harmony) keeps PyTorch's wider initialisation: the context speaks up
         quiet = [self.embedding.tokens, self.embedding.conditions, self.blocks, self.heads]

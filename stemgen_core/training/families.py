@@ -11,7 +11,9 @@ import torch
 from torch.utils.data import Dataset
 
 from stemgen_core.checkpoint import SHIPPED_BUNDLE_PATH
-from stemgen_core.codec import context_features
+from stemgen_core.codec import bands_for_sound, context_features
+from stemgen_core.codec.band_codec import BandCodec
+from stemgen_core.codec.bands_for_sound import extract_for_sound
 from stemgen_core.codec.context_features import FRAME_LENGTH, SAMPLE_RATE_HZ, TUNINGS_CENTS, extract_features
 from stemgen_core.codec.score_tokens import (
     FIRST_HOLD,
@@ -27,6 +29,7 @@ from stemgen_core.codec.score_tokens import (
 from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.corpus.storage import CorpusPiece
+from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import Instrument
 from stemgen_core.model.config import SIZES, ModelConfig, build_config
 from stemgen_core.model.harmony import HarmonyConfig
@@ -35,8 +38,8 @@ from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.training.conditions import FIELDS
 from stemgen_core.training.examples import ExampleBatch, ExampleBatches, WindowPlace
 from stemgen_core.training.listening import score_listening
-from stemgen_core.training.token_space import place_tokens
-from stemgen_core.types import SoundFormat
+from stemgen_core.training.token_space import place_profiles, place_tokens
+from stemgen_core.types import CodecSpec, Hearing, SoundFormat
 
 MIN_ACTIVE_SHARE = 0.1  # of the frames: less is a stem that hardly plays
 MIN_ACTIVE_RMS = 0.003  # -50 dBFS over the window
@@ -52,6 +55,19 @@ SCORE_HARMONY = HarmonyConfig(
     lowest_pitch=LOWEST_PITCH,
     num_pitches=NUM_PITCHES,
     num_levels=NUM_VOICES,
+)
+
+
+# The same for codes of sound, 50 frames a second.
+SOUND_HARMONY = HarmonyConfig(
+    num_semitones=context_features.NUM_SEMITONES,
+    lowest_semitone=context_features.LOWEST_SEMITONE,
+    registers=SCORE_HARMONY.registers,
+    smoothing_frames=(1, 31, 121),
+    first_codes=(),
+    lowest_pitch=0,
+    num_pitches=0,
+    num_levels=1,
 )
 
 
@@ -142,17 +158,29 @@ class ScoreFamily:
 
 
 class AudioFamily:
-    """Codes of sound for target and context, the paper's way.
+    """Codes of sound for the target, and for the context, the paper's way, or bands where compute is short.
 
     Args:
         codec: trained by `stemgen train codec`, or a published one.
+        hearing: "codes" or "bands" (decision 0108).
+
+    Raises:
+        InvalidRequestError: if the codec's frames are not those of the bands.
     """
 
     name = "audio"
-    first_level_share: float | None = None
 
-    def __init__(self, codec: WaveformCodec) -> None:
+    def __init__(self, codec: WaveformCodec, hearing: Hearing = "codes") -> None:
+        if hearing == "bands" and not bands_for_sound.fits(codec.spec, codec.num_channels):
+            raise InvalidRequestError(
+                f"Bands are heard in mono at {bands_for_sound.SAMPLE_RATE_HZ} Hz, {bands_for_sound.HOP_LENGTH} audio"
+                f" samples a frame; this codec is {codec.spec} with {codec.num_channels} channels. Let it hear codes."
+            )
         self.codec = codec
+        self.hearing: Hearing = hearing
+        # With codes all levels are trained alike, as in the paper; with bands the first, which says when and what
+        # sounds, as often as the others together.
+        self.first_level_share: float | None = None if hearing == "codes" else 0.5
 
     @property
     def sound(self) -> SoundFormat:
@@ -161,12 +189,13 @@ class AudioFamily:
 
     def model_config(self, size: str) -> ModelConfig:
         """Return the model in a named size."""
-        spec = self.codec.spec
-        return build_config(SIZES[size], spec, fields=FIELDS, context_codec=spec.name, num_context_features=None)
+        return audio_config(size, self.codec.spec, self.hearing)
 
     def prepare(self, model: StemTransformer) -> None:
-        """Start tokens where the codec's entries lie."""
+        """Start tokens where the codec's entries lie, and what they hold of harmony with what those hold."""
         place_tokens(model, self.codec.codebooks)
+        if self.hearing == "bands" and isinstance(self.codec, BandCodec):
+            place_profiles(model, self.codec.codebooks, self.codec.analysis.first_pitches)
 
     def batches(
         self, pieces: Sequence[CorpusPiece], *, batch_size: int, window_frames: int, seed: int, is_rough: bool
@@ -179,6 +208,7 @@ class AudioFamily:
             window_frames=window_frames,
             seed=seed,
             is_rough=is_rough,
+            hearing=self.hearing,
         )
 
     def score(
@@ -190,6 +220,26 @@ class AudioFamily:
     def write_codec(self, folder: Path) -> None:
         """Write the codec into the bundle."""
         self.codec.save(folder)
+
+
+def audio_config(size: str, spec: CodecSpec, hearing: Hearing) -> ModelConfig:
+    """Return a model of the audio family in a named size.
+
+    Args:
+        size: a name of `SIZES`.
+        spec: of its codec.
+        hearing: what it reads of mixes.
+    """
+    if hearing == "codes":
+        return build_config(SIZES[size], spec, fields=FIELDS, context_codec=spec.name, num_context_features=None)
+    return build_config(
+        SIZES[size],
+        spec,
+        fields=FIELDS,
+        context_codec=bands_for_sound.NAME,
+        num_context_features=bands_for_sound.NUM_FEATURES,
+        harmony=SOUND_HARMONY,
+    )
 
 
 class ScoreBatches(ExampleBatches):
@@ -228,11 +278,14 @@ class ScoreBatches(ExampleBatches):
 class AudioBatches(ExampleBatches):
     """Examples of the audio family."""
 
-    def __init__(self, codec: WaveformCodec, pieces: Sequence[CorpusPiece], **options: Any) -> None:
+    def __init__(
+        self, codec: WaveformCodec, pieces: Sequence[CorpusPiece], *, hearing: Hearing = "codes", **options: Any
+    ) -> None:
         super().__init__(
             pieces, frame_length=codec.spec.hop_length, sample_rate_hz=codec.spec.sample_rate_hz, **options
         )
         self.codec = codec
+        self.hearing = hearing
 
     def _is_playing(self, index: int, start: int, num_frames: int) -> np.ndarray:
         part = slice(start * self.frame_length, (start + num_frames) * self.frame_length)
@@ -240,6 +293,9 @@ class AudioBatches(ExampleBatches):
         return np.sqrt(np.square(samples).mean((1, 2))) >= MIN_ACTIVE_RMS
 
     def _hear(self, contexts: torch.Tensor, num_frames: int, rng: np.random.Generator) -> torch.Tensor:
+        if self.hearing == "bands":
+            tuning_cents = float(rng.choice(TUNINGS_CENTS)) if self.is_rough else 0.0
+            return extract_for_sound(contexts[:, 0], num_frames, tuning_cents=tuning_cents)  # mono, see `fits`
         return self.codec.encode(
             torch.stack([at_token_level(mix, self.codec.spec.sample_rate_hz) for mix in contexts])
         )  # [B, C, L] -> [B, K, T]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stemgen_core.checkpoint import BundleManifest, read_manifest
+from stemgen_core.codec import bands_for_sound
 from stemgen_core.codec.waveform_codec import load_waveform_codec
 from stemgen_core.corpus.sources.source import CORPUS_SOUND
 from stemgen_core.corpus.sources.stem_folder import StemFolder
@@ -123,7 +124,8 @@ def family_of(bundle_path: Path, manifest: BundleManifest) -> TrainingFamily:
     """
     if manifest.family == ScoreFamily.name:
         return ScoreFamily()
-    return AudioFamily(load_waveform_codec(bundle_path))
+    hears_bands = manifest.config.context_codec == bands_for_sound.NAME
+    return AudioFamily(load_waveform_codec(bundle_path), "bands" if hears_bands else "codes")
 
 
 def schedule_of(manifest: BundleManifest, given: Mapping[str, object]) -> LmTrainingConfig:

@@ -26,7 +26,7 @@ class TokenFamily(AudioFamily):
     """
 
     def __init__(self, codec: WaveformCodec, tokens: dict[str, Any]) -> None:
-        super().__init__(codec)
+        super().__init__(codec, tokens.get("hearing", "codes"))
         spec = codec.spec
         known = {
             "num_codebooks": spec.num_codebooks,
@@ -75,7 +75,7 @@ class TokenBatches(BatchesOfRun):
             targets += codes
             places += cut_from
         return ExampleBatch(
-            context=torch.from_numpy(np.stack(contexts).astype(np.int64)),
+            context=torch.from_numpy(np.stack(contexts)),
             codes=torch.from_numpy(np.stack(targets).astype(np.int64)),
             conditions=self._conditions(places),
             levels=(tuple(range(self.num_levels)),) * len(places),
@@ -103,7 +103,8 @@ class TokenBatches(BatchesOfRun):
                     continue
                 chosen = [int(unheard[number % len(unheard)]) for number in range(TARGETS_PER_CONTEXT)]
                 stems = render["stems"]
-                context = render["mixes"][mix, :, window]
+                mixes = render["mixes"]  # int16 codes or float16 features
+                context = mixes[mix, :, window].astype(np.int64 if mixes.dtype == np.int16 else np.float32)
                 codes = [stems[stem, :, window] for stem in chosen]
                 return context, codes, [WindowPlace(index, stem, start) for stem in chosen]
         raise ValueError(f"found no window of {num_frames} frames with two stems playing in {NUM_TRIES} tries")

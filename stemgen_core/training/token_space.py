@@ -3,9 +3,12 @@
 import torch
 from torch import nn
 
+from stemgen_core.model.harmony import NUM_PITCH_CLASSES, SoundHarmony
 from stemgen_core.model.transformer import INITIAL_DEVIATION, StemTransformer
 
 FIRST_LEVEL_DEVIATION = 2.5 * INITIAL_DEVIATION  # of token vectors of the first level; finer levels in proportion
+PROFILE_DEVIATION = 0.3  # of what codes hold of harmony
+_SURROUNDINGS = 13  # bands: an octave
 _OWN_SHARE = 0.3  # of the random start that every entry keeps, so that near ones can be told apart
 
 
@@ -38,6 +41,31 @@ def place_tokens(model: StemTransformer, codebooks: torch.Tensor) -> None:
         tokens = next(table.parameters())[: spec.codebook_size]
         tokens.mul_(_OWN_SHARE).add_(placed[level])
         next(model.heads[level].parameters()).mul_(_OWN_SHARE).add_(scores[level])
+
+
+@torch.no_grad()
+def place_profiles(model: StemTransformer, codebooks: torch.Tensor, pitches: torch.Tensor) -> None:
+    """Start what codes hold of each pitch class with what stands out of its surroundings in the codec's entries.
+
+    Args:
+        model: new, with a `SoundHarmony`.
+        codebooks: float [K, V, F], coarse to fine, in levels of bands.
+        pitches: float [bands], MIDI pitches of the first bands, a semitone apart.
+    """
+    harmony = model.harmony
+    if not isinstance(harmony, SoundHarmony):
+        raise ValueError("the model does not hear what sounds hold of harmony")
+    levels = codebooks[: harmony.config.num_levels, :, : len(pitches)].float().cpu()  # [levels, V, bands]
+    around = nn.functional.avg_pool1d(levels, _SURROUNDINGS, 1, _SURROUNDINGS // 2, count_include_pad=False)
+    stands_out = (levels - around).clamp(min=0)
+    rows = pitches.round().long() - harmony.config.lowest_semitone  # of the context's semitones
+    register = torch.bucketize(rows, torch.tensor(harmony.config.registers[1:]), right=True)
+    place = register * NUM_PITCH_CLASSES + rows % NUM_PITCH_CLASSES
+    profiles = torch.zeros_like(harmony.profiles).index_add_(2, place, stands_out)
+    profiles -= profiles.mean((1, 2), keepdim=True)
+    spread = profiles.std((1, 2), keepdim=True)
+    if spread.min() > 0:  # a codec that was trained
+        harmony.profiles.mul_(_OWN_SHARE).add_(PROFILE_DEVIATION * profiles / spread)
 
 
 def _projection(num_rows: int, num_columns: int) -> torch.Tensor:

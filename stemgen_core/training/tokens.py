@@ -5,7 +5,7 @@ mixes of random subsets are encoded once. A token corpus is a corpus folder that
 
     manifest.json            that of the corpus, and what the codes are
     pieces/000123.json       the piece; written last
-    pieces/000123-r0.npz     of render 0: stems int16 [S, K, T], mixes int16 [M, K, T],
+    pieces/000123-r0.npz     of render 0: stems int16 [S, K, T], mixes int16 [M, K, T] or float16 [M, F, T] bands,
                              heard bool [M, S] (which stems a mix holds), level float16 [S, T] (RMS per frame)
 
 Stems and mixes are brought to one level before they are encoded: how loud something is belongs to the mix that it joins
@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stemgen_core.codec.bands_for_sound import extract_for_sound
+from stemgen_core.codec.context_features import TUNINGS_CENTS
 from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
 from stemgen_core.codec.waveform_codec import WaveformCodec
 from stemgen_core.corpus.render import render_piece
@@ -31,7 +33,8 @@ from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.sound.level import scale_to_level
 from stemgen_core.training.examples import MAX_GAIN_DB
-from stemgen_core.types import SoundFormat
+from stemgen_core.training.families import AudioFamily
+from stemgen_core.types import Hearing, SoundFormat
 
 RENDER_SEED_STEP = 1_000_003 * 1_009  # further than any two pieces of a corpus are apart
 _MANIFEST = "manifest.json"
@@ -46,11 +49,13 @@ class TokenSettings:
         num_renders: of each piece; the first is the corpus's own audio.
         num_mixes: contexts of each render.
         seed: of the choice of stems, gains and roughness.
+        hearing: what is written of mixes: codes, or the bands of `codec/bands_for_sound` (decision 0108).
     """
 
     num_renders: int = 5
     num_mixes: int = 4
     seed: int = 0
+    hearing: Hearing = "codes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class _Render:
     entry: CorpusPiece
     number: int
     stems: np.ndarray  # int16 [S, C, L], all at one level
-    mixes: np.ndarray  # int16 [M, C, L]
+    mixes: np.ndarray  # int16 [M, C, L], or float16 [M, F, T] where bands are heard
     heard: np.ndarray  # bool [M, S]
     level: np.ndarray  # float16 [S, T], as rendered
 
@@ -99,8 +104,10 @@ def tokenise_corpus(
 
     Raises:
         InvalidRequestError: if the folder holds something else, or the corpus has another rate than the codec, or
-            recordings without notes are to be rendered more than once.
+            recordings without notes are to be rendered more than once, or the codec's frames are not those of bands
+            that are to be heard.
     """
+    AudioFamily(codec, settings.hearing)  # refuses a codec that bands don't go with
     if settings.num_renders > 1 and any(source["kind"] == STEMS for source in corpus.manifest.get("sources", ())):
         raise InvalidRequestError(
             f"{corpus.folder} holds recordings, which can't be rendered again. Write its codes with --renders 1."
@@ -163,7 +170,18 @@ def _render(task: _Task) -> _Render:
     mixes = [roughen_channels(mix, rate_hz, rng) for mix in sums]
     blocks = stems.reshape(len(stems), -1, num_frames, task.hop_length)  # [S, C, T, hop]
     level = np.sqrt(np.square(blocks).mean((1, 3))).astype(np.float16)
-    return _Render(entry, number, _levelled(stems, rate_hz), _levelled(mixes, rate_hz), heard, level)
+    if settings.hearing == "bands":
+        tunings = rng.choice(TUNINGS_CENTS, len(mixes))
+        written = np.stack([_bands(mix, num_frames, cents) for mix, cents in zip(mixes, tunings, strict=True)])
+    else:
+        written = _levelled(mixes, rate_hz)
+    return _Render(entry, number, _levelled(stems, rate_hz), written, heard, level)
+
+
+def _bands(mix: np.ndarray, num_frames: int, tuning_cents: float) -> np.ndarray:
+    """Extract what is heard of a mix, float32 [1, L], as float16 [F, T]."""
+    features = extract_for_sound(torch.from_numpy(mix), num_frames, tuning_cents=float(tuning_cents))
+    return features[0].numpy().astype(np.float16)
 
 
 def _levelled(sounds: Iterable[np.ndarray], sample_rate_hz: int) -> np.ndarray:
@@ -186,7 +204,7 @@ def _write_render(folder: Path, render: _Render, codec: WaveformCodec, device: s
         np.savez(
             file,
             stems=_encode(render.stems, codec, device),
-            mixes=_encode(render.mixes, codec, device),
+            mixes=render.mixes if render.mixes.dtype == np.float16 else _encode(render.mixes, codec, device),
             heard=render.heard,
             level=render.level,
         )

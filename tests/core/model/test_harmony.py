@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stemgen_core.model.harmony import HarmonyConfig, RelativeHarmony, read_chroma
-from stemgen_core.training.families import SCORE_HARMONY
+from stemgen_core.model.harmony import HarmonyConfig, PitchHarmony, SoundHarmony, read_chroma
+from stemgen_core.training.families import SCORE_HARMONY, SOUND_HARMONY
 
 CODEBOOK_SIZE = 256
 ALL = torch.tensor([True, True])
 
 
-def seeded_harmony(seed: int) -> RelativeHarmony:
+def seeded_harmony(seed: int) -> PitchHarmony:
     torch.manual_seed(seed)
-    return RelativeHarmony(SCORE_HARMONY, 32, CODEBOOK_SIZE).eval()
+    return PitchHarmony(SCORE_HARMONY, 32, CODEBOOK_SIZE).eval()
 
 
 def bands(seed: int, num_frames: int = 40) -> torch.Tensor:
@@ -111,3 +111,55 @@ def test_the_shipped_layout_has_whole_octaves_from_c() -> None:
     assert all((end - start) % 12 == 0 for start, end in zip(config.registers, config.registers[1:], strict=False))
     assert (config.num_semitones - config.registers[-1]) % 12 == 0
     assert all(width % 2 == 1 for width in config.smoothing_frames)
+
+
+def seeded_sounds(seed: int) -> SoundHarmony:
+    torch.manual_seed(seed)
+    return SoundHarmony(SOUND_HARMONY, 32, 50).eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("seed", range(5))
+def test_sounds_score_by_the_pitch_classes_that_they_hold(seed: int) -> None:
+    harmony = seeded_sounds(seed)
+    heard = harmony(read_chroma(bands(seed, 3), SOUND_HARMONY), ALL)[0]  # [T, 12 R]
+    hidden = torch.randn(3, 32)
+
+    scores = harmony.scores(hidden, heard, 0)
+
+    for frame in range(3):
+        queries = (harmony.queries[0].weight @ hidden[frame]).reshape(3, -1)  # register, R
+        for code in range(50):
+            expected = sum(
+                harmony.profiles[0, code, 12 * register + pitch_class]
+                * (queries[register] @ heard[frame].reshape(12, -1)[pitch_class])
+                for register in range(3)
+                for pitch_class in range(12)
+            )
+            torch.testing.assert_close(scores[frame, code], torch.as_tensor(expected), atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("semitones", range(1, 12))
+def test_a_transposed_sound_scores_in_a_transposed_context_as_the_sound_did(semitones: int) -> None:
+    harmony = seeded_sounds(semitones)
+    profiles = harmony.profiles[0].unflatten(-1, (3, 12))
+    profiles[1] = profiles[0].roll(semitones, -1)  # code 1 is code 0, transposed
+    chroma, hidden = read_chroma(bands(semitones), SOUND_HARMONY), torch.randn(2, 40, 32)
+
+    here = harmony.scores(hidden, harmony(chroma, ALL), 0)
+    there = harmony.scores(hidden, harmony(chroma.roll(semitones, -1), ALL), 0)
+
+    torch.testing.assert_close(there[..., 1], here[..., 0])
+    assert not torch.allclose(there[..., 0], here[..., 0])
+
+
+@torch.no_grad()
+def test_a_sound_scores_nothing_where_nothing_is_heard() -> None:
+    harmony = seeded_sounds(0)
+    heard = harmony(read_chroma(bands(0), SOUND_HARMONY), torch.tensor([True, False]))
+
+    scores = harmony.scores(torch.randn(2, 40, 32), heard, 0)
+
+    assert scores[0].any()
+    assert not scores[1].any()

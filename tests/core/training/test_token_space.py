@@ -5,7 +5,7 @@ from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec
 from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.training.families import AudioFamily
-from stemgen_core.training.token_space import place_tokens
+from stemgen_core.training.token_space import place_profiles, place_tokens
 
 
 def _model_and_codebooks() -> tuple[StemTransformer, torch.Tensor]:
@@ -66,3 +66,57 @@ def test_an_encodec_says_where_its_entries_lie() -> None:
     summed = codec.codebooks[0, codes[0, 0]] + codec.codebooks[1, codes[0, 1]]
     decoded = codec.model.get_submodule("quantizer").decode(codes)  # pyright: ignore[reportCallIssue]
     assert torch.allclose(decoded[0].T, summed)
+
+
+def _model_that_hears_bands() -> tuple[StemTransformer, BandCodec]:
+    torch.manual_seed(0)
+    codec = BandCodec(BAND_CODEC_PRESETS["tiny-bands"])
+    codec.codebooks = 0.02 * torch.randn(codec.codebooks.shape)
+    return StemTransformer(AudioFamily(codec, "bands").model_config("tiny")), codec
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("pitch", "place"), [(33, 9), (47, 11), (48, 12), (69, 21), (72, 24), (79, 31)])
+def test_an_entry_that_holds_a_note_starts_with_its_pitch_class_in_its_register(pitch: int, place: int) -> None:
+    model, codec = _model_that_hears_bands()
+    pitches = codec.analysis.first_pitches
+    codec.codebooks[0, 5, (pitches - pitch).abs().argmin()] = 1.0
+
+    place_profiles(model, codec.codebooks, pitches)
+
+    profiles = dict(model.named_parameters())["harmony.profiles"]
+    assert profiles.shape == (1, 16, 36)
+    assert profiles[0].flatten().argmax() == 5 * 36 + place
+
+
+@torch.no_grad()
+def test_a_level_over_all_bands_holds_no_pitch_class_more_than_others() -> None:
+    model, codec = _model_that_hears_bands()
+    codec.codebooks[0, 3] = 0.5
+    codec.codebooks[0, 4, 20] = 0.5
+
+    place_profiles(model, codec.codebooks, codec.analysis.first_pitches)
+
+    profiles = dict(model.named_parameters())["harmony.profiles"][0]
+    assert profiles[3].abs().max() < 0.2 * profiles[4].abs().max()
+
+
+@torch.no_grad()
+def test_an_untrained_codec_leaves_profiles_as_they_are_and_other_models_have_none() -> None:
+    model, codec = _model_that_hears_bands()
+    before = dict(model.named_parameters())["harmony.profiles"].clone()
+
+    place_profiles(model, torch.zeros_like(codec.codebooks), codec.analysis.first_pitches)
+
+    assert torch.equal(dict(model.named_parameters())["harmony.profiles"], before)
+    with pytest.raises(ValueError, match="does not hear what sounds hold"):
+        place_profiles(_model_and_codebooks()[0], codec.codebooks, codec.analysis.first_pitches)
+
+
+def test_the_first_bands_of_the_analysis_are_the_pitches_of_their_names() -> None:
+    codec = BandCodec(BAND_CODEC_PRESETS["tiny-bands"])
+    seconds = torch.arange(32_000) / 32_000
+    for pitch in (30, 45, 60, 75):
+        sine = torch.sin(2 * torch.pi * 440 * 2 ** ((pitch - 69) / 12) * seconds)
+        loudest = codec.analysis(sine[None, None])[0, :, 25].argmax()
+        assert abs(codec.analysis.first_pitches[loudest] - pitch) < 0.51

@@ -8,18 +8,23 @@ import numpy as np
 import pytest
 import torch
 
+from stemgen_core.codec.bands_for_sound import NUM_FEATURES, extract_for_sound
 from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec
 from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
 from stemgen_core.corpus.piece import Piece
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
+from stemgen_core.generator import GenerationRequest, StemGenerator
+from stemgen_core.sampling.settings import PRESETS
 from stemgen_core.sound.level import scale_to_level
 from stemgen_core.training import tokens
 from stemgen_core.training.codebook import restart_dead_codes
+from stemgen_core.training.fine_tuning import family_of
 from stemgen_core.training.lm import LmTrainer
 from stemgen_core.training.lm_config import LmTrainingConfig
 from stemgen_core.training.token_batches import TokenBatches, TokenFamily
 from stemgen_core.training.tokens import TokenSettings, tokenise_corpus
+from stemgen_core.types import Waveform
 from tests.core.toy_corpus import compose, render, write_toy_corpus
 
 SETTINGS = TokenSettings(num_renders=2, num_mixes=3)
@@ -228,3 +233,71 @@ def test_a_language_model_trains_on_codes_alone(written: Corpus, codec: EncodecC
 
     assert trainer.write_bundle(tmp_path / "bundle", {}).family == "audio"
     assert not list(written.folder.rglob("*.npy"))
+
+
+@pytest.fixture(scope="module")
+def with_bands(corpus: Corpus, codec: EncodecCodec, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    out = tmp_path_factory.mktemp("bands") / "toy"
+    return tokenise_corpus(iter(corpus.pieces()), corpus, codec, out, TokenSettings(1, 2, hearing="bands"))
+
+
+def test_where_bands_are_heard_mixes_are_written_as_bands_and_stems_as_codes(
+    written: Corpus, with_bands: Corpus
+) -> None:
+    assert with_bands.manifest["tokens"]["hearing"] == "bands"
+    for piece in with_bands.pieces():
+        render = load(with_bands, piece.index, 0)
+        assert render["mixes"].dtype == np.float16
+        assert render["mixes"].shape == (2, NUM_FEATURES, 150)
+        assert np.isfinite(render["mixes"]).all()
+        assert np.ptp(render["mixes"].astype(float)) > 0.5
+        assert (render["stems"] == load(written, piece.index, 0)["stems"]).mean() > 0.95
+
+
+def test_bands_of_a_mix_are_those_of_the_sum_of_its_stems(corpus: Corpus, codec: EncodecCodec, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "roughen_channels", lambda mix, _rate_hz, _rng: mix)
+        patch.setattr(tokens, "TUNINGS_CENTS", (0.0,))
+        patch.setattr(tokens, "MAX_GAIN_DB", 0.0)
+        plain = tokenise_corpus(
+            iter(corpus.pieces()), corpus, codec, tmp_path / "plain", TokenSettings(1, 2, hearing="bands")
+        )
+    for entry in corpus.pieces():
+        render = load(plain, entry.index, 0)
+        for mix, heard in zip(render["mixes"], render["heard"], strict=True):
+            sound = torch.from_numpy(entry.audio[heard].astype(np.float32).sum(0) / 32_768)[None]
+            expected = extract_for_sound(sound, 150)[0]
+            assert np.allclose(mix, expected, atol=0.02)
+
+
+def test_a_model_that_hears_bands_trains_makes_a_bundle_and_generates(
+    with_bands: Corpus, codec: EncodecCodec, tmp_path: Path
+) -> None:
+    config = LmTrainingConfig(
+        size="tiny", num_steps=2, batch_size=2, window_frames=WINDOW, evaluate_every=2, num_held_out_batches=1
+    )
+    family = TokenFamily(codec, with_bands.manifest["tokens"])
+    batch = family.batches(with_bands.pieces("train"), batch_size=2, window_frames=WINDOW, seed=0, is_rough=False)[0]
+    assert batch.context.dtype == torch.float32
+    trainer = LmTrainer(family, with_bands, tmp_path / "run", config)
+    assert trainer.run(report=lambda _step, _values: None)
+    manifest = trainer.write_bundle(tmp_path / "bundle", {})
+
+    generator = StemGenerator.load(tmp_path / "bundle")
+    sound = Waveform(0.1 * torch.randn(1, 48_000, generator=torch.Generator().manual_seed(0)), 44_100)
+    request = GenerationRequest(generator.instruments[0].name, seed=3, settings=PRESETS["fast"])
+    result = generator.generate(sound, request)
+
+    assert manifest.config.context_codec == "bands-pulse-50hz-v1"
+    assert result.stem.num_audio_samples == 48_000
+    assert torch.equal(generator.generate(sound, request).stem.samples, result.stem.samples)
+    assert family_of(tmp_path / "bundle", manifest).model_config("tiny") == manifest.config
+
+
+def test_bands_are_refused_where_the_codec_has_other_frames(
+    corpus: Corpus, codec: EncodecCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codec, "spec", replace(codec.spec, hop_length=320))
+
+    with pytest.raises(InvalidRequestError, match=r"Bands are heard in mono at 32000 Hz, 640 audio samples a frame"):
+        tokenise_corpus(iter(corpus.pieces()), corpus, codec, tmp_path, TokenSettings(1, 2, hearing="bands"))
