@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 
 from stemgen_core.corpus.storage import Corpus
-from stemgen_core.model.config import SIZES, ModelConfig, build_config
+from stemgen_core.model.config import SIZES, ModelConfig
 from stemgen_core.training.codec import CODEC_TRAINING_PRESETS
-from stemgen_core.training.conditions import FIELDS
-from stemgen_core.training.families import ScoreFamily
+from stemgen_core.training.families import ScoreFamily, audio_config
 from stemgen_core.training.lm_config import LmTrainingConfig
 from stemgen_core.training.speed import measure_speed, peak_flops_per_s
+from stemgen_core.types import Hearing
 
 LOADED_BATCHES = 5
 
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--codec", choices=sorted(CODEC_TRAINING_PRESETS), help="the audio family on this codec's codes"
     )
+    parser.add_argument("--hearing", choices=("codes", "bands"), default="codes", help="of the audio family")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--float32", action="store_true", help="not bfloat16")
     parser.add_argument("--corpus", type=Path)
@@ -53,7 +54,7 @@ def main() -> None:
                 has_bfloat16=not parsed.float32,
                 is_compiled=parsed.compile,
             )
-            config = model_config(size, parsed.codec)
+            config = model_config(size, parsed.codec, parsed.hearing)
             speed = measure_speed(config, run, parsed.device, peak=peak, num_steps=parsed.steps)
             print(
                 f"{size:7s} {batch_size:5d} {speed.frames_per_s:9.0f} {speed.seconds_per_step:9.3f}"
@@ -63,12 +64,11 @@ def main() -> None:
         measure_loader(parsed.corpus, max(parsed.batches), parsed.frames)
 
 
-def model_config(size: str, codec: str | None) -> ModelConfig:
-    """Return the model of a size: of the score family, or on the codes of a codec."""
+def model_config(size: str, codec: str | None, hearing: Hearing) -> ModelConfig:
+    """Return the model of a size: of the score family, or on the codes of a codec, hearing codes or bands."""
     if codec is None:
         return ScoreFamily().model_config(size)
-    spec = CODEC_TRAINING_PRESETS[codec].codec.spec
-    return build_config(SIZES[size], spec, fields=FIELDS, context_codec=spec.name, num_context_features=None)
+    return audio_config(size, CODEC_TRAINING_PRESETS[codec].codec.spec, hearing)
 
 
 def refuse_unknown(size: str) -> None:

@@ -23,6 +23,7 @@ from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sampling.windows import plan_windows
 from stemgen_core.score import Note
+from stemgen_core.sound.programs import choose_sound
 from stemgen_core.stretch import Stretch
 from stemgen_core.types import Waveform
 
@@ -105,6 +106,7 @@ class StemGenerator:
         fields = {field.name for field in bundle.manifest.config.fields}
         self.genres: tuple[str, ...] = bundle.manifest.genres if "genre" in fields else ()
         self.stem_categories: tuple[str, ...] = STEM_CATEGORIES if "stem_category" in fields else ()
+        self._is_told_sound = "sound" in fields  # else the target codec chooses it
 
     @classmethod
     def load(cls, bundle_path: Path) -> "StemGenerator":
@@ -248,6 +250,9 @@ class StemGenerator:
             conditions["genre"] = self._genre(request.genre, request.genre_to, request.genre_morph)
         if request.stem_category is not None:
             conditions["stem_category"] = torch.tensor([self.stem_categories.index(request.stem_category)])
+        if self._is_told_sound:
+            seed = request.seed if request.revision is None else request.revision.sound_seed
+            conditions["sound"] = torch.tensor([choose_sound(instrument.name, seed, request.genre).index])
         return conditions
 
     def _genre(self, name: str, other: str | None, morph: float) -> torch.Tensor:

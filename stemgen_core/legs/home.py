@@ -132,7 +132,9 @@ def next_leg(joined: Path | None, codec: str | None = None, minutes: float | Non
     if joined is None:
         leg_minutes = minutes or LEG_MINUTES
         usual = PLANS["audio"].fitted(leg_minutes)
-        changes: dict[str, Any] = {} if codec in (None, usual.codec) else {"codec": codec}
+        changes: dict[str, Any] = {}
+        if codec not in (None, usual.codec):
+            changes = {"codec": codec, "hearing": "bands" if codec == "bands" else "codes"}
         why = "No leg yet. First the audio family: codec and language model in one leg."
         return NextLeg(why, "audio", changes, minutes=leg_minutes)
     facts = _read_facts(joined)
@@ -140,7 +142,8 @@ def next_leg(joined: Path | None, codec: str | None = None, minutes: float | Non
     leg_minutes = minutes or float(plan.get("minutes", LEG_MINUTES))
     usual = PLANS[plan["family"]].fitted(leg_minutes)
     # What gave the weights their shape stays, whatever the minutes of the next leg would suggest.
-    kept = {name: plan.get(name, getattr(PLANS[plan["family"]], name)) for name in ("codec", "size", "window_frames")}
+    shape = ("codec", "size", "window_frames", "hearing")  # what its weights are made for
+    kept = {name: plan.get(name, getattr(PLANS[plan["family"]], name)) for name in shape}
     changes = {name: value for name, value in kept.items() if value != getattr(usual, name)}
     changes["corpus_seed"] = int(plan["corpus_seed"]) + 1
     start = joined

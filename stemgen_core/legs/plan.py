@@ -74,7 +74,7 @@ class LegPlan:
 
         A shorter leg waits for fewer pieces and renders each less often. One of less than `SHORT_MINUTES` has no time
         to compile, to travel there twice or to bring home several journeys of weights, nor for an EnCodec: its codec is
-        that of bands, its model `medium` at most, its fonts one.
+        that of bands, which its model hears, too; its model `medium` at most, its fonts one.
 
         Raises:
             InvalidRequestError: if there is less than a minute.
@@ -95,7 +95,7 @@ class LegPlan:
         if plan.size in ("base", "paper"):
             plan = replace(plan, size="medium")
         if plan.family == "audio" and plan.codec == PLANS["audio"].codec:
-            plan = replace(plan, codec="bands", codec_share=_SHORT_CODEC_SHARE)
+            plan = replace(plan, codec="bands", hearing="bands", codec_share=_SHORT_CODEC_SHARE)
         return plan
 
     def save(self, path: Path) -> None:
@@ -157,6 +157,6 @@ PLANS: dict[str, LegPlan] = {
     "audio": LegPlan("audio"),
     "score": LegPlan("score", window_frames=250, num_renders=1, min_training_pieces=400),
     "tiny-audio": _TINY_AUDIO,
-    "tiny-bands": replace(_TINY_AUDIO, codec="tiny-bands"),
+    "tiny-bands": replace(_TINY_AUDIO, codec="tiny-bands", hearing="bands"),
     "tiny-score": replace(_TINY_AUDIO, family="score"),
 }

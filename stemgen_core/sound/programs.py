@@ -11,6 +11,8 @@ from stemgen_core.instruments import find_instrument
 from stemgen_core.sound.genre_sounds import suited_programs, synthesised_share
 
 DRUM_BANK = 128
+NUM_PROGRAMS = 128
+NUM_SOUNDS = 2 * NUM_PROGRAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Sound:
     label: str
     late_s: float = 0.0
     synthesis_seed: int | None = None
+
+    @property
+    def index(self) -> int:
+        """Place among all sounds that General MIDI has: programs, then kits; below `NUM_SOUNDS`."""
+        return self.program + (NUM_PROGRAMS if self.bank == DRUM_BANK else 0)
 
 
 # Milliseconds by which FluidR3's presets are heard late, where that is 4 or more: leading silence, breath, slow bows.

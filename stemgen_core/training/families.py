@@ -35,7 +35,7 @@ from stemgen_core.model.config import SIZES, ModelConfig, build_config
 from stemgen_core.model.harmony import HarmonyConfig
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.settings import SamplingSettings
-from stemgen_core.training.conditions import FIELDS
+from stemgen_core.training.conditions import AUDIO_FIELDS, FIELDS
 from stemgen_core.training.examples import ExampleBatch, ExampleBatches, WindowPlace
 from stemgen_core.training.listening import score_listening
 from stemgen_core.training.token_space import place_profiles, place_tokens
@@ -231,11 +231,11 @@ def audio_config(size: str, spec: CodecSpec, hearing: Hearing) -> ModelConfig:
         hearing: what it reads of mixes.
     """
     if hearing == "codes":
-        return build_config(SIZES[size], spec, fields=FIELDS, context_codec=spec.name, num_context_features=None)
+        return build_config(SIZES[size], spec, fields=AUDIO_FIELDS, context_codec=spec.name, num_context_features=None)
     return build_config(
         SIZES[size],
         spec,
-        fields=FIELDS,
+        fields=AUDIO_FIELDS,
         context_codec=bands_for_sound.NAME,
         num_context_features=bands_for_sound.NUM_FEATURES,
         harmony=SOUND_HARMONY,

@@ -21,6 +21,7 @@ from stemgen_core.masking import MaskedTarget, mask_target
 from stemgen_core.model.config import SIZES
 from stemgen_core.model.precision import gains_by_bfloat16
 from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.training.conditions import SELDOM_GIVEN
 from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch
 from stemgen_core.training.families import TrainingFamily
 from stemgen_core.training.lm_config import LmTrainingConfig, learning_rate_at
@@ -274,10 +275,11 @@ class LmTrainer:
             batch.conditions,
             self.model_config.fields,
             dropout=dropout,
-            # Most people name an instrument and nothing else, so the other fields are seldom given (decision 0050).
+            # Most people name an instrument and nothing else, so genre and category are seldom given (decision 0050);
+            # the sound is always there, by the seed.
             field_dropout=None
             if dropout == 0
-            else {field.name: self.config.extra_dropout for field in self.model_config.fields[1:]},
+            else {field.name: self.config.extra_dropout for field in self.model_config.fields if field in SELDOM_GIVEN},
             rng=rng,
         )
         # On the CPU only where the processor gains by it: on others a step takes longer.

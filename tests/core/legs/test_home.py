@@ -100,7 +100,9 @@ def test_a_short_leg_trains_bands_and_says_its_minutes(capsys: pytest.CaptureFix
     assert main(["legs", "next", "--minutes", "11"]) == 0
     assert "Next:  stemgen legs pack NEXT --plan audio --minutes 11\n" in capsys.readouterr().out
     assert next_leg(None, minutes=11).fitted_plan().codec == "bands"
-    assert next_leg(None, "small", 11).fitted_plan().codec == "small"
+    assert next_leg(None, minutes=11).fitted_plan().hearing == "bands"
+    small = next_leg(None, "small", 11).fitted_plan()
+    assert (small.codec, small.hearing) == ("small", "codes")
 
 
 @pytest.mark.parametrize(("first_minutes", "next_minutes"), [(11, 26), (26, 11), (11, None)])
@@ -116,7 +118,7 @@ def test_what_gave_the_weights_their_shape_outlives_a_leg_of_other_minutes(
     following = next_leg(leg, minutes=next_minutes)
     again = following.fitted_plan()
 
-    assert (again.codec, again.size, again.window_frames) == (plan.codec, plan.size, 400)
+    assert (again.codec, again.hearing, again.size, again.window_frames) == (plan.codec, plan.hearing, plan.size, 400)
     assert again.minutes == (next_minutes or first_minutes)
     assert again.corpus_seed == plan.corpus_seed + 1
 
@@ -134,7 +136,10 @@ def test_without_the_weights_before_the_decay_a_leg_goes_on_from_those_after_it(
 
 def test_a_first_leg_can_be_asked_to_train_bands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["legs", "next", "--codec", "bands"]) == 0
-    assert 'Next:  stemgen legs pack NEXT --plan audio --set codec="bands"\n' in capsys.readouterr().out
+    assert (
+        'Next:  stemgen legs pack NEXT --plan audio --set codec="bands" --set hearing="bands"\n'
+        in capsys.readouterr().out
+    )
 
 
 def test_after_a_first_leg_the_decoder_gets_an_adversary_and_after_that_the_model_gets_the_time(tmp_path: Path) -> None:
@@ -148,7 +153,7 @@ def test_after_a_first_leg_the_decoder_gets_an_adversary_and_after_that_the_mode
 
     assert next_leg(first).changes["has_decoder_phase"] is True
     assert all("has_decoder_phase" not in next_leg(leg).changes for leg in (second, third, bands))
-    assert next_leg(bands).changes == {"codec": "bands", "corpus_seed": 1001}
+    assert next_leg(bands).changes == {"codec": "bands", "corpus_seed": 1001}  # a leg of before bands were heard
 
 
 def test_what_comes_next_is_a_plan_that_can_be_packed(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from stemgen_core.legs import packing
 from stemgen_core.legs.machine import Journey
 from stemgen_core.legs.parts import cut_folder
 from stemgen_core.legs.plan import PLANS, LegPlan
-from stemgen_core.model.config import SIZES, build_config
+from stemgen_core.model.config import SIZES
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sound.carried import FONTS, fonts_at_hand
 from stemgen_core.training.codec import CODEC_TRAINING_PRESETS
-from stemgen_core.training.conditions import FIELDS
+from stemgen_core.training.families import audio_config
 from tests.core.legs.bare_machine import THERE
 
 
@@ -73,13 +73,7 @@ def test_a_short_leg_waits_for_less_and_brings_its_model_home_in_one_journey() -
     codec = BandCodec(BandCodecConfig())
     codec_bytes = 4 * (codec.codebooks.numel() + sum(each.numel() for each in codec.decoder.parameters()))
     with torch.device("meta"):
-        config = build_config(
-            SIZES[plan.size],
-            CODEC_TRAINING_PRESETS[plan.codec].codec.spec,
-            fields=FIELDS,
-            context_codec=plan.codec,
-            num_context_features=None,
-        )
+        config = audio_config(plan.size, CODEC_TRAINING_PRESETS[plan.codec].codec.spec, plan.hearing)
         size_bytes = 2 * sum(parameter.numel() for parameter in StemTransformer(config).parameters())  # as float16
     assert codec_bytes + size_bytes < 0.9 * Journey().max_bytes  # logs and facts come along
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from stemgen_core.corpus.piece import Piece
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest, StemGenerator
-from stemgen_core.sampling.settings import PRESETS
+from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sound.level import scale_to_level
+from stemgen_core.sound.programs import choose_sound
 from stemgen_core.training import tokens
 from stemgen_core.training.codebook import restart_dead_codes
+from stemgen_core.training.conditions import conditions_of
 from stemgen_core.training.fine_tuning import family_of
 from stemgen_core.training.lm import LmTrainer
 from stemgen_core.training.lm_config import LmTrainingConfig
@@ -301,3 +304,38 @@ def test_bands_are_refused_where_the_codec_has_other_frames(
 
     with pytest.raises(InvalidRequestError, match=r"Bands are heard in mono at 32000 Hz, 640 audio samples a frame"):
         tokenise_corpus(iter(corpus.pieces()), corpus, codec, tmp_path, TokenSettings(1, 2, hearing="bands"))
+
+
+def test_the_seed_chooses_the_sound_that_a_model_of_sound_is_told(
+    with_bands: Corpus, codec: EncodecCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = LmTrainingConfig(size="tiny", num_steps=1, batch_size=2, window_frames=WINDOW, num_held_out_batches=1)
+    trainer = LmTrainer(TokenFamily(codec, with_bands.manifest["tokens"]), with_bands, tmp_path / "run", config)
+    trainer.write_bundle(tmp_path / "bundle", {})
+    loaded = StemGenerator.load(tmp_path / "bundle")
+    told, asked = [], []
+    run = type(loaded.bundle.model).forward
+
+    def spy(model: torch.nn.Module, context: torch.Tensor, codes: torch.Tensor, conditions: Any, *rest: Any) -> Any:
+        told.append(conditions["sound"].tolist())
+        return run(model, context, codes, conditions, *rest)
+
+    monkeypatch.setattr(type(loaded.bundle.model), "forward", spy)
+    sound = Waveform(0.1 * torch.randn(1, 32_000, generator=torch.Generator().manual_seed(0)), 32_000)
+    for seed in range(6):
+        told.clear()
+        request = GenerationRequest("drums", seed=seed, settings=SamplingSettings(num_steps=(2, 1)))
+        loaded.generate(sound, request, is_scored=False)
+        asked.append(choose_sound("drums", seed).program + 128)
+        assert told
+        assert all(values == [asked[-1]] for values in told)
+    assert len(set(asked)) > 1
+
+
+def test_stems_are_told_apart_by_program_and_kits_from_programs(with_bands: Corpus) -> None:
+    piece = with_bands.pieces()[0].piece
+    drums = replace(piece.stems[0], instrument="drums", program=25)
+    bass = replace(piece.stems[0], instrument="bass", program=33)
+
+    assert conditions_of(piece, drums)["sound"] == 128 + 25
+    assert conditions_of(piece, bass)["sound"] == 33
