@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stemgen_core.codec import context_features
+from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec
 from stemgen_core.codec.families import FAMILY_FILES, open_codecs
 from stemgen_core.codec.score_codec import ScoreCodec, allowed_codes, score_rules, settle_expression
 from stemgen_core.codec.score_tokens import (
@@ -108,14 +109,25 @@ def test_nothing_to_play_is_silence(codec: ScoreCodec) -> None:
 
 
 def test_the_score_family_opens_with_its_sounds() -> None:
-    target, context = open_codecs("score", lambda name: SOUNDS.parent / name)
+    target, context = open_codecs("score", lambda name: SOUNDS.parent / name, context_codec=context_features.NAME)
 
     assert (target.spec, context.name) == (SCORE_SPEC, context_features.NAME)
 
 
 def test_an_unknown_family_is_named_with_the_known_ones() -> None:
     with pytest.raises(CheckpointError, match="no family 'midi'; it has: score, audio"):
-        open_codecs("midi", lambda name: Path(name))
+        open_codecs("midi", lambda name: Path(name), context_codec="any")
+
+
+@pytest.mark.parametrize(("name", "heard"), [("bands-pulse-50hz-v1", "bands-pulse-50hz-v1"), ("bands", "bands")])
+def test_an_audio_model_opens_with_what_it_was_trained_to_hear(name: str, heard: str, tmp_path: Path) -> None:
+    codec = BandCodec(BAND_CODEC_PRESETS["tiny-bands"])
+    codec.save(tmp_path)
+
+    target, context = open_codecs("audio", lambda file: tmp_path / file, context_codec=name)
+
+    assert target.spec == codec.spec
+    assert context.name == heard  # its own codes, or bands
 
 
 @pytest.mark.parametrize("family", sorted(FAMILY_FILES))
@@ -124,4 +136,4 @@ def test_a_file_that_is_missing_stops_the_opening(family: str) -> None:
         raise CheckpointError(f"lacks its file {name}")
 
     with pytest.raises(CheckpointError, match="lacks its file"):
-        open_codecs(family, find_nothing)
+        open_codecs(family, find_nothing, context_codec="any")

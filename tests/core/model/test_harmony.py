@@ -128,7 +128,7 @@ def test_sounds_score_by_the_pitch_classes_that_they_hold(seed: int) -> None:
     scores = harmony.scores(hidden, heard, 0)
 
     for frame in range(3):
-        queries = (harmony.queries[0].weight @ hidden[frame]).reshape(3, -1)  # register, R
+        queries = harmony.queries[0](hidden[frame]).reshape(3, -1)  # register, R
         for code in range(50):
             expected = sum(
                 harmony.profiles[0, code, 12 * register + pitch_class]

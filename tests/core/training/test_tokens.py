@@ -16,6 +16,7 @@ from stemgen_core.corpus.piece import Piece
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest, StemGenerator
+from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sound.level import scale_to_level
 from stemgen_core.sound.programs import choose_sound
@@ -316,7 +317,7 @@ def test_the_seed_chooses_the_sound_that_a_model_of_sound_is_told(
     told, asked = [], []
     run = type(loaded.bundle.model).forward
 
-    def spy(model: torch.nn.Module, context: torch.Tensor, codes: torch.Tensor, conditions: Any, *rest: Any) -> Any:
+    def spy(model: StemTransformer, context: torch.Tensor, codes: torch.Tensor, conditions: Any, *rest: Any) -> Any:
         told.append(conditions["sound"].tolist())
         return run(model, context, codes, conditions, *rest)
 
