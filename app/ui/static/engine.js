@@ -8,9 +8,9 @@
   const { positionAt, enter, follow, nextLine } = globalThis.stemTimeline;
   const { NEUTRAL, gainOfDb, targetGain } = globalThis.stemMixing;
   const { SoundLibrary } = globalThis.stemLibrary;
-  const { Voice, Ramp } = globalThis.stemVoice;
+  const { Ramp } = globalThis.stemVoice;
+  const { Voices } = globalThis.stemVoices;
 
-  const LEAD_S = 0.06; // time for the audio thread to take up a new source before it must sound
   const SWITCH_LEAD_S = 0.15; // a timer wakes this long before a switch on a bar line
   const FROZEN_MS = 300; // a clock that stands still for so long after coming back is dead (iOS)
   const EMPTY_SCENE = { nodeId: null, clipId: null, tracks: [], grid: null, candidateId: null };
@@ -23,7 +23,7 @@
       this.library = new SoundLibrary();
       this.scene = EMPTY_SCENE; // what sounds
       this.next = null; // {scene, atFrame, timer}: what sounds from the next bar line on
-      this.voices = new Map(); // track id -> {source, gain, pan}
+      this.voices = new Voices(this);
       this.mixer = new Map(); // mixer id -> mixer; outlives the tracks
       this.listenMode = "mix"; // "mix" | "context" | "solo"
       this.isComparing = false;
@@ -99,7 +99,7 @@
         this.next.scene = scene;
         return;
       }
-      const soon = this.soonFrame();
+      const soon = this.voices.soonFrame();
       const position = positionAt(this.run, soon, this.numFrames);
       const atFrame = soon + nextLine(scene.grid, position, this.run.loop) - position;
       const waitS = atFrame / this.sampleRateHz - this.context.currentTime - SWITCH_LEAD_S;
@@ -123,7 +123,7 @@
       this.setStage(scene);
       this.holdFrame = atFrame;
       const wanted = new Set(scene.tracks.map((track) => track.id));
-      for (const id of [...this.voices.keys()]) if (!wanted.has(id)) this.endVoice(id, atFrame);
+      for (const id of [...this.voices.keys()]) if (!wanted.has(id)) this.voices.end(id, atFrame);
       if (this.isPlaying) for (const track of scene.tracks) this.startVoice(track, atFrame);
       this.applyGains();
     }
@@ -167,7 +167,7 @@
       if (!this.isPlaying) return;
       this.restFrame = Math.min(this.positionFrame(), this.numFrames - 1);
       this.isPlaying = false;
-      for (const id of [...this.voices.keys()]) this.endVoice(id, 0);
+      this.voices.endAll(0);
       if (this.next) this.setStage(this.next.scene);
       this.changed();
     }
@@ -218,13 +218,13 @@
 
     // Starts every voice at one frame of the clock: from clip frame `from`, or from where the last run has got to.
     beginRun(from) {
-      const startFrame = this.soonFrame();
+      const startFrame = this.voices.soonFrame();
       const reached = from ?? positionAt(this.run, startFrame, this.numFrames);
       const loop = this.loop();
       this.run = { startFrame, offsetFrame: enter(loop, reached), loop };
       if (this.next) this.setStage(this.next.scene); // a jump is as good as a bar line
       this.holdFrame = startFrame;
-      for (const id of [...this.voices.keys()]) this.endVoice(id, startFrame);
+      this.voices.endAll(startFrame);
       for (const track of this.scene.tracks) this.startVoice(track, startFrame);
     }
 
@@ -267,6 +267,7 @@
     openContext() {
       if (this.context) return;
       this.context = new AudioContext({ sampleRate: this.sampleRateHz });
+      this.voices = new Voices(this);
       this.master = this.context.createGain();
       this.masterLevel = new Ramp(this.master.gain, gainOfDb(this.masterDb));
       const sides = this.context.createChannelSplitter(2);
@@ -281,36 +282,16 @@
       this.master.connect(this.context.destination);
     }
 
-    soonFrame() {
-      return Math.ceil((this.context.currentTime + LEAD_S) * this.sampleRateHz);
-    }
-
     startVoice(track, atFrame) {
       const buffer = this.decoded(track.url);
-      if (!buffer || this.voices.has(track.id)) return;
-      const { loop } = this.run;
-      const startFrame = Math.max(atFrame, this.soonFrame());
-      const voice = new Voice(this.context, buffer, {
-        startS: startFrame / this.sampleRateHz,
-        offsetS: positionAt(this.run, startFrame, this.numFrames) / this.sampleRateHz,
-        loop: loop && { startS: loop.start / this.sampleRateHz, endS: loop.end / this.sampleRateHz },
-        pan: this.mixerOf(track.mixerId).pan,
-        output: this.master,
-        onended: (ended) => this.voiceEnded(track.id, ended),
-      });
-      voice.setLevel(this.gainOf(track, this.scene), voice.startS);
-      this.voices.set(track.id, voice);
+      if (buffer && !this.voices.has(track.id)) this.voices.begin(track.id, buffer, atFrame);
     }
 
-    voiceEnded(id, voice) {
-      if (this.voices.get(id) !== voice) return;
-      this.voices.delete(id);
-      if (!this.voices.size) this.stop(); // the clip is over and does not loop
-    }
-
-    endVoice(id, atFrame) {
-      this.voices.get(id).end(atFrame / this.sampleRateHz);
-      this.voices.delete(id);
+    // What a track is to sound like: {gain, pan, atFrame}, from a frame of the audio clock on.
+    wishesOf(id) {
+      const track = this.scene.tracks.find((one) => one.id === id);
+      const { pan } = this.mixerOf(track.mixerId);
+      return [{ gain: this.gainOf(track, this.scene), pan, atFrame: this.holdFrame }];
     }
 
     // ---- mixing ----------------------------------------------------------------------------------------------
@@ -363,13 +344,7 @@
     }
 
     applyGains() {
-      if (!this.context) return;
-      const atS = Math.max(this.context.currentTime, this.holdFrame / this.sampleRateHz); // one moment for all
-      for (const track of this.scene.tracks) {
-        const voice = this.voices.get(track.id);
-        voice?.setLevel(this.gainOf(track, this.scene), atS);
-        voice?.setPan(this.mixerOf(track.mixerId).pan, atS);
-      }
+      this.voices.followAll();
     }
 
     // Peaks of the last 1024 frames, left and right; 1 is full scale.
