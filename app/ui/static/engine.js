@@ -3,7 +3,8 @@
 // Every sounding file is an AudioBufferSourceNode that was started on a whole frame of the audio clock, at the whole
 // frame of the clip that all the others have reached. Switching, muting and soloing only move gains, so nothing
 // restarts and nothing can drift. Only a jump or another loop begins a new run: all voices anew at one common frame,
-// crossfaded from the old ones.
+// crossfaded from the old ones. What sounds from a bar line on is told to the audio clock when it is asked for, so that
+// no script need be in time for it; until shortly before, it can be taken back.
 (() => {
   const { positionAt, enter, follow, nextLine } = globalThis.stemTimeline;
   const { NEUTRAL, gainOfDb, targetGain } = globalThis.stemMixing;
@@ -11,7 +12,6 @@
   const { Ramp } = globalThis.stemVoice;
   const { Voices } = globalThis.stemVoices;
 
-  const SWITCH_LEAD_S = 0.15; // a timer wakes this long before a switch on a bar line
   const FROZEN_MS = 300; // a clock that stands still for so long after coming back is dead (iOS)
   const EMPTY_SCENE = { nodeId: null, clipId: null, tracks: [], grid: null, candidateId: null };
 
@@ -23,7 +23,7 @@
       this.library = new SoundLibrary();
       this.scene = EMPTY_SCENE; // what sounds
       this.next = null; // {scene, atFrame, timer}: what sounds from the next bar line on
-      this.voices = new Voices(this);
+      this.voices = new Voices(this); // of the tracks of both, as far as they are decoded
       this.mixer = new Map(); // mixer id -> mixer; outlives the tracks
       this.listenMode = "mix"; // "mix" | "context" | "solo"
       this.isComparing = false;
@@ -72,12 +72,13 @@
       for (const [id, mixer] of Object.entries(mixers)) if (!this.mixer.has(id)) this.mixer.set(id, mixer);
       const isSameClip = scene.clipId === this.scene.clipId && numFrames === this.numFrames;
       if (!isSameClip || sampleRateHz !== this.sampleRateHz) this.reset(sampleRateHz, numFrames);
+      if (this.next && this.voices.soonFrame() > this.next.atFrame) this.land(); // too late to take it back
       const shown = this.shownScene;
       const keepsCandidate =
         scene.nodeId === shown.nodeId && scene.tracks.some((track) => isCandidate(track, shown.candidateId));
       const wanted = { ...scene, candidateId: keepsCandidate ? shown.candidateId : null };
       if (this.isPlaying && scene.grid && scene.nodeId !== this.scene.nodeId) this.switchOnBar(wanted);
-      else this.adopt(wanted, 0);
+      else this.adopt(wanted);
       for (const track of wanted.tracks) this.loadTrack(track);
       this.changed();
     }
@@ -97,18 +98,26 @@
     switchOnBar(scene) {
       if (this.next) {
         this.next.scene = scene;
-        return;
+      } else {
+        const soon = this.voices.soonFrame();
+        const position = positionAt(this.run, soon, this.numFrames);
+        const atFrame = soon + nextLine(scene.grid, position, this.run.loop) - position;
+        const waitS = atFrame / this.sampleRateHz - this.context.currentTime;
+        this.next = { scene, atFrame, timer: setTimeout(() => this.landed(), 1000 * waitS) };
       }
-      const soon = this.voices.soonFrame();
-      const position = positionAt(this.run, soon, this.numFrames);
-      const atFrame = soon + nextLine(scene.grid, position, this.run.loop) - position;
-      const waitS = atFrame / this.sampleRateHz - this.context.currentTime - SWITCH_LEAD_S;
-      this.next = { scene, atFrame, timer: setTimeout(() => this.switchNow(), 1000 * Math.max(0, waitS)) };
+      this.arrange();
     }
 
-    switchNow() {
+    // What waited is what sounds. What is to be heard of it was told before: this may come late.
+    land() {
       const { scene, atFrame } = this.next;
-      this.adopt(scene, atFrame);
+      this.setStage(scene);
+      this.holdFrame = atFrame;
+      this.arrange();
+    }
+
+    landed() {
+      this.land();
       this.changed();
     }
 
@@ -118,14 +127,27 @@
       this.scene = scene;
     }
 
-    // Lets a scene sound from a frame of the audio clock on, or as soon as may be.
-    adopt(scene, atFrame) {
+    // Lets a scene sound as soon as may be.
+    adopt(scene) {
       this.setStage(scene);
-      this.holdFrame = atFrame;
-      const wanted = new Set(scene.tracks.map((track) => track.id));
-      for (const id of [...this.voices.keys()]) if (!wanted.has(id)) this.voices.end(id, atFrame);
-      if (this.isPlaying) for (const track of scene.tracks) this.startVoice(track, atFrame);
-      this.applyGains();
+      this.arrange();
+    }
+
+    // Gives every track of what sounds, and of what will, its voice, and lets the others go.
+    arrange() {
+      const stages = this.stages();
+      const wanted = new Set(stages.flatMap(({ scene }) => scene.tracks.map((track) => track.id)));
+      for (const id of [...this.voices.keys()]) if (!wanted.has(id)) this.voices.end(id, this.holdFrame);
+      if (this.isPlaying) {
+        for (const { scene, atFrame } of stages) for (const track of scene.tracks) this.startVoice(track, atFrame);
+      }
+      this.voices.followAll();
+    }
+
+    // What sounds, and what will: {scene, atFrame}, from a frame of the audio clock on.
+    stages() {
+      const now = { scene: this.scene, atFrame: this.holdFrame };
+      return this.next ? [now, this.next] : [now];
     }
 
     async loadTrack(track) {
@@ -137,8 +159,7 @@
       }
       this.library.prune(new Set([...this.scene.tracks, ...this.tracks].map(({ url }) => url)));
       this.dispatchEvent(new CustomEvent("buffer", { detail: track }));
-      const current = this.scene.tracks.find(({ id }) => id === track.id);
-      if (this.isPlaying && current) this.startVoice(current, this.holdFrame);
+      if (this.isPlaying) this.arrange();
     }
 
     buffer(url) {
@@ -225,7 +246,7 @@
       if (this.next) this.setStage(this.next.scene); // a jump is as good as a bar line
       this.holdFrame = startFrame;
       this.voices.endAll(startFrame);
-      for (const track of this.scene.tracks) this.startVoice(track, startFrame);
+      this.arrange();
     }
 
     get zeroFrame() {
@@ -287,11 +308,19 @@
       if (buffer && !this.voices.has(track.id)) this.voices.begin(track.id, buffer, atFrame);
     }
 
-    // What a track is to sound like: {gain, pan, atFrame}, from a frame of the audio clock on.
+    // What a track is to sound like in what sounds, and in what will: {gain, pan, atFrame}.
     wishesOf(id) {
-      const track = this.scene.tracks.find((one) => one.id === id);
-      const { pan } = this.mixerOf(track.mixerId);
-      return [{ gain: this.gainOf(track, this.scene), pan, atFrame: this.holdFrame }];
+      const found = this.stages().map(({ scene, atFrame }) => ({
+        scene,
+        atFrame,
+        track: scene.tracks.find((track) => track.id === id),
+      }));
+      const other = found.find(({ track }) => track).track;
+      return found.map(({ scene, atFrame, track }) => ({
+        gain: track ? this.gainOf(track, scene) : 0,
+        pan: this.mixerOf((track || other).mixerId).pan,
+        atFrame,
+      }));
     }
 
     // ---- mixing ----------------------------------------------------------------------------------------------
@@ -339,12 +368,8 @@
     }
 
     mixChanged() {
-      this.applyGains();
-      this.changed();
-    }
-
-    applyGains() {
       this.voices.followAll();
+      this.changed();
     }
 
     // Peaks of the last 1024 frames, left and right; 1 is full scale.

@@ -25,7 +25,7 @@
       return Math.ceil((this.player.context.currentTime + leadS) * this.player.sampleRateHz);
     }
 
-    // Whether all of a clip that does not loop has been heard by then; browsers would begin it anew.
+    // Whether all of a clip that does not loop has been heard by then, so that there is nothing to begin.
     isOver(atFrame) {
       const { run, numFrames } = this.player;
       return positionAt(run, atFrame, numFrames) >= numFrames;
