@@ -7,7 +7,7 @@ require("../../app/ui/static/voices.js");
 const { StandInContext } = require("./stand_in_audio.js");
 const { positionAt } = globalThis.stemTimeline;
 const { RAMP_S } = globalThis.stemVoice;
-const { Voices, LEAD_S } = globalThis.stemVoices;
+const { Voices, LEAD_S, SURE_AFTER_MS } = globalThis.stemVoices;
 const RATE_HZ = 1000;
 const LOOP = { start: 0, end: 2000 };
 
@@ -26,7 +26,16 @@ function playing({ loop = LOOP, wishes = [{ gain: 0.8, pan: -0.25, atFrame: 0 }]
   return player;
 }
 
-const nextScript = () => new Promise((done) => setTimeout(done, 2));
+// Time by the computer's clock stands still unless the test moves it on.
+let nowMs = 0;
+performance.now = () => nowMs;
+
+// What this script has left to do, then all that was put off before this was called.
+async function lookAgain() {
+  await null;
+  await new Promise((done) => setTimeout(done, SURE_AFTER_MS));
+}
+
 const frameOf = (source) => Math.round(source.startS * RATE_HZ);
 const placeOf = (player, source) => positionAt(player.run, frameOf(source), player.numFrames) / RATE_HZ;
 const levelAt = (voice, atS) => voice.gain.gain.valueAt(atS);
@@ -42,10 +51,61 @@ test("a voice that was handed over in time is left alone", async () => {
   voices.begin("bass", {}, 500);
   const voice = voices.get("bass");
   player.context.currentTime = 0.46;
-  await nextScript();
+  await lookAgain();
 
   assert.equal(voices.get("bass"), voice);
   assert.deepEqual([voice.source.startS, voice.source.offsetS, voice.source.stopS], [0.5, 0.1, undefined]);
+});
+
+test("a voice that was handed over in time is left alone, however long the page is busy then", async () => {
+  const player = playing();
+  const voices = new Voices(player);
+  player.context.currentTime = 0.44;
+  voices.begin("bass", {}, 500);
+  await null; // the script that began it is over
+  player.context.currentTime += 2;
+  nowMs += 2000;
+  await lookAgain();
+
+  assert.equal(player.context.sources.length, 1);
+});
+
+test("a voice that was handed over too late is found out though the clock was told late", async () => {
+  const player = playing();
+  const voices = new Voices(player);
+  player.context.currentTime = 0.44;
+  voices.begin("bass", {}, 500);
+  await null; // and all this time the clock stood still
+  player.context.currentTime = 0.6;
+  nowMs += 1000 * 0.05;
+  await lookAgain();
+
+  assert.equal(player.context.sources.length, 2);
+});
+
+test("a voice that was handed over too late is found out though the audio thread stood still after it", async () => {
+  const player = playing();
+  const voices = new Voices(player);
+  player.context.currentTime = 0.44;
+  voices.begin("bass", {}, 500);
+  player.context.currentTime = 0.52;
+  await null;
+  nowMs += 500;
+  await lookAgain();
+
+  assert.equal(player.context.sources.length, 2);
+});
+
+test("a voice that has ended by then stays so", async () => {
+  const player = playing();
+  const voices = new Voices(player);
+  player.context.currentTime = 0.44;
+  voices.begin("bass", {}, 500);
+  player.context.currentTime = 0.6;
+  voices.end("bass", 0);
+  await lookAgain();
+
+  assert.deepEqual([player.context.sources.length, voices.size], [1, 0]);
 });
 
 test("of a run that was taken up too late every voice is put in its place, and the run stays as it is", async () => {
@@ -54,7 +114,7 @@ test("of a run that was taken up too late every voice is put in its place, and t
   player.context.currentTime = 0.44;
   for (const id of ["bass", "piano"]) voices.begin(id, { id }, 500);
   player.context.currentTime = 0.53;
-  await nextScript();
+  await lookAgain();
 
   const [bass, piano, ...inPlace] = player.context.sources;
   assert.equal(inPlace.length, 2);
@@ -76,7 +136,7 @@ test("one that is put in place takes over level and pan, and both together are a
   voices.begin("bass", {}, 500);
   const late = voices.get("bass");
   player.context.currentTime = 0.6;
-  await nextScript();
+  await lookAgain();
 
   const inPlace = voices.get("bass");
   assert.equal(inPlace.panner.pan.value, -0.25);
@@ -94,7 +154,7 @@ test("one that is put in place does as was planned for later", async () => {
   player.context.currentTime = 0.44;
   voices.begin("bass", {}, 500);
   player.context.currentTime = 0.6;
-  await nextScript();
+  await lookAgain();
 
   near(levelAt(voices.get("bass"), 1.5), 0.8);
   near(levelAt(voices.get("bass"), 1.505), 0.4);
@@ -107,7 +167,7 @@ test("a late voice that was put out of its place counts as no end, and the last 
   player.context.currentTime = 0.44;
   voices.begin("bass", {}, 500);
   player.context.currentTime = 0.6;
-  await nextScript();
+  await lookAgain();
   const [late, inPlace] = player.context.sources;
 
   late.onended();
@@ -123,7 +183,7 @@ test("on a page that is always late each try has more time, until one is in time
   voices.begin("bass", {}, 500);
   for (let script = 0; script < 20; script += 1) {
     player.context.currentTime += 0.15; // between any two scripts
-    await nextScript();
+    await lookAgain();
   }
 
   assert.ok(player.context.sources.length > 2);
@@ -137,7 +197,7 @@ test("of a clip that is over by then nothing is begun anew", async () => {
   player.context.currentTime = 2.2;
   voices.begin("bass", {}, 500); // from 2.26 s on; the clip ends at 2.4 s
   player.context.currentTime = 2.3;
-  await nextScript();
+  await lookAgain();
 
   assert.equal(player.context.sources.length, 1);
   assert.equal(player.context.sources[0].stopS, undefined);
@@ -152,7 +212,7 @@ test("when all end, so does what was to sound for a moment only", async () => {
   player.context.currentTime = 0.44;
   voices.begin("bass", {}, 500);
   player.context.currentTime = 0.6;
-  await nextScript();
+  await lookAgain();
 
   player.context.currentTime = 0.61;
   voices.endAll(0);

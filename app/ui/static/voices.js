@@ -3,15 +3,17 @@
 //   player  whose voices they are: {context, master, sampleRateHz, run, numFrames, wishesOf(id), stop()}
 //
 // A source is handed to the audio thread a moment before it must sound. On a busy machine it may be taken up after
-// that moment; the browser then begins at once, and the voice would stay behind the others for good. The clock that a
-// script reads may stand still while it runs, so that only the next script can tell; it then puts one in its place.
+// that moment; the browser then begins at once, and the voice would stay behind the others for good. A script can't tell
+// at once: the clock that it reads may stand still while it runs, and while it holds what the audio thread needs to tell
+// the time. A moment later the clock is true again; then another voice is put in its place.
 (() => {
   const { positionAt } = globalThis.stemTimeline;
   const { Voice } = globalThis.stemVoice;
 
   const LEAD_S = 0.06; // time for the audio thread to take up a new source before it must sound
   const LONGEST_LEAD_S = 0.24; // on a page that was too late before
-  const SURE_S = 0.03; // so far ahead of its start, a voice that is handed over is in time: scripts read the clock late
+  const SURE_S = 0.03; // so far ahead of its start, a voice that is handed over is in time
+  const SURE_AFTER_MS = 50; // by then the audio thread has told the time again
 
   class Voices extends Map {
     constructor(player) {
@@ -54,9 +56,10 @@
     // nothing is heard of it. Each time there is more time, so that it ends on the slowest page.
     async makeSure(id, voice, leadS) {
       await null; // by the end of this script every browser has handed it over
-      const handedMs = performance.now();
-      await new Promise((next) => setTimeout(next, 0));
-      const handedS = this.player.context.currentTime - (performance.now() - handedMs) / 1000;
+      const { context } = this.player;
+      const [handedMs, toldS] = [performance.now(), context.currentTime];
+      await new Promise((next) => setTimeout(next, SURE_AFTER_MS));
+      const handedS = Math.max(toldS, context.currentTime - (performance.now() - handedMs) / 1000);
       if (this.get(id) !== voice || handedS + SURE_S < voice.startS) return;
       const longerS = Math.min(2 * leadS, LONGEST_LEAD_S);
       const atFrame = this.soonFrame(longerS);
@@ -100,5 +103,5 @@
     }
   }
 
-  globalThis.stemVoices = { Voices, LEAD_S, SURE_S };
+  globalThis.stemVoices = { Voices, LEAD_S, SURE_AFTER_MS };
 })();

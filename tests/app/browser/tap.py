@@ -17,9 +17,14 @@ WORKLET = """
 registerProcessor("tap", class extends AudioWorkletProcessor {
   constructor() {
     super();
-    this.port.onmessage = () => (this.isAsked = true);
+    // Told once it begins, told twice it ends: one that is let go would go on for as long as the page is there.
+    this.port.onmessage = () => {
+      this.isOver = this.isAsked;
+      this.isAsked = true;
+    };
   }
   process(inputs) {
+    if (this.isOver) return false;
     const nextFrame = this.frame + 128;
     this.frame = Math.max(currentFrame, nextFrame || 0);
     this.isOn ||= this.isAsked && currentFrame === nextFrame;
@@ -43,7 +48,12 @@ const openRecorder = async (context, numInputs) => {
   node.connect(context.destination); // and adds silence
   const blocks = [];
   node.port.onmessage = (event) => blocks.push(event.data);
-  return { node, blocks, begin: () => node.port.postMessage("all is connected") };
+  const end = () => {
+    node.port.postMessage("enough was heard");
+    node.port.onmessage = null;
+    node.disconnect();
+  };
+  return { node, blocks, begin: () => node.port.postMessage("all is connected"), end };
 };
 const numGaps = (blocks) => blocks.filter((block, at) => at && block.frame !== blocks[at - 1].frame + 128).length;
 """.replace("WORKLET", WORKLET)
@@ -54,7 +64,7 @@ async ([seconds, act, until]) => {
   RECORDER
   const engine = stemEngine;
   const { voices } = engine;
-  const { node, blocks, begin } = await openRecorder(engine.context, 2 * (voices.size + NUM_MORE));
+  const { node, blocks, begin, end } = await openRecorder(engine.context, 2 * (voices.size + NUM_MORE));
   const [inputs, taps, urls] = [new Map(), [], {}];
   const tap = (id, voice) => {
     if (!inputs.has(id)) inputs.set(id, 2 * inputs.size);
@@ -84,7 +94,7 @@ async ([seconds, act, until]) => {
   await wait(() => blocks.slice(numBlocks - 1).some((block) => block.isSure));
   delete voices.set;
   taps.forEach((output) => output.disconnect(node));
-  node.disconnect();
+  end();
   const kept = blocks.slice(0, 1 + blocks.findIndex((block, at) => at >= numBlocks - 1 && block.isSure));
   const text = (input) => {
     const samples = new Float32Array(128 * kept.length);
