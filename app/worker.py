@@ -100,9 +100,8 @@ class GenerationWorker:
         self._errands: dict[str, Errand] = {}
         self._reserved: Counter[str] = Counter()  # places held by owners whose turn is being written to the store
         self._current: _Current | None = None
-        self._loaded: tuple[str, Waveform, Revision | None] | None = (
-            None  # the latest turn's context: the next variation needs it too
-        )
+        # The latest turn's context: the next variation needs it too.
+        self._loaded: tuple[str, Waveform, Revision | None] | None = None
         self._is_closed = False
         self._unsaid: list[tuple[Job, str]] = []  # failures that the store could not take down yet
         self._pilot: Pilot | None = None
@@ -254,7 +253,8 @@ class GenerationWorker:
 
     def _run_pilot(self, pilot: Pilot) -> None:
         def must_stop() -> bool:
-            return self._is_closed or len(self._line) > 0
+            with self._changed:
+                return self._is_closed or len(self._line) > 0
 
         began_s = time.monotonic()
         try:

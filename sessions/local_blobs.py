@@ -92,7 +92,8 @@ class LocalBlobs(BlobStore):
 
     def verify(self, sha256: str) -> BlobState:
         """Read the file through, whatever is known of it."""
-        self._looked_at.pop(sha256, None)
+        with self._guard:
+            self._looked_at.pop(sha256, None)
         return self.state(sha256)
 
     def path(self, sha256: str) -> Path:

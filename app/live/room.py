@@ -280,7 +280,7 @@ class LiveRoom:
             raise InvalidRequestError("Nothing was recorded yet.")
         with live.lock:
             instruments = {part_id: part.instrument for part_id, part in live.jam.parts.items()}
-        first = next((one for one in live.jam.parts if instruments[one] is None), part_ids[0])
+        first = next((one for one, instrument in instruments.items() if instrument is None), part_ids[0])
         context = self._keep_part(live, played, first)
         session = store.create_session(owner_token, f"Live: {live.name}")
         bars = {**dict(seat.analysis), "duration_s": context.duration_s, "num_bars": len(played) * live.clock.num_bars}

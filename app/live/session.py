@@ -187,20 +187,23 @@ class LiveSession:
     @property
     def least_s(self) -> float | None:
         """Seconds that the slowest of the parts takes for a version of the fewest steps; None before the first."""
-        known = [each.least_s for each in self._planners.values() if each.least_s is not None]
+        with self.lock:
+            known = [each.least_s for each in self._planners.values() if each.least_s is not None]
         return max(known, default=None)
 
     @property
     def times_longer(self) -> int | None:
         """How many times longer the loop must be for this machine; 1 if it is long enough, None if none is."""
-        known = [each.usual_least_s for each in self._planners.values() if each.usual_least_s is not None]
+        with self.lock:
+            known = [each.usual_least_s for each in self._planners.values() if each.usual_least_s is not None]
         if not known:
             return 1
         return longer_loop(max(known), self.clock.duration_s, TO_THE_EAR_S, MAX_LOOP_S)
 
     def quantile_s(self, share: float) -> float | None:
         """Return the time that a share of the latest versions kept to, of all parts; None before the first."""
-        times = [each.quantile_s(share) for each in self._planners.values()]
+        with self.lock:
+            times = [each.quantile_s(share) for each in self._planners.values()]
         return max((time for time in times if time is not None), default=None)
 
     def next_change_loop(self) -> int:
@@ -264,8 +267,13 @@ class LiveSession:
 
     def _make(self, generator: Generator, task: Task, should_stop: Callable[[], bool]) -> Sound:
         order = self._order(task)
-        planner = self._planners.setdefault(order.instrument, StepPlanner())
+        planner = self._planner(order.instrument)
         return self._maker.make(generator, order, planner, lambda: self._deadline_s(task), should_stop)
+
+    def _planner(self, instrument: str) -> StepPlanner:
+        """Return the planner of an instrument, made when the worker first needs it."""
+        with self.lock:
+            return self._planners.setdefault(instrument, StepPlanner())
 
     def _order(self, task: Task) -> Order:
         heard = [self.waveform(version_id) for version_id in task.version.heard or ()]

@@ -4,16 +4,20 @@ import threading
 
 import pytest
 
+from app.errands import Errand, Pilot
 from app.errors import BusyError
+from app.line import FairLine
 from app.orders import StemOrder
 from app.services import Studio
 from app.worker import MAX_TURNS, MAX_TURNS_PER_OWNER
 from sessions.errors import InvalidActionError
 from sessions.tree import Turn, WorkState
+from stemgen_core.generator import GenerationRequest
 from tests.app.conftest import OpenStudio
-from tests.app.fakes import GatedGenerator
+from tests.app.fakes import GatedGenerator, noise_bursts
 from tests.app.waiting import OWNER, finished, wait_for
 from tests.generators import EchoGenerator
+from tests.slow_reading import SlowToRead
 
 ONE = StemOrder("bass", 1, "fast", 7)
 TWO = StemOrder("bass", 2, "fast", 7)
@@ -164,3 +168,30 @@ def test_after_a_flood_nothing_of_it_is_kept(open_studio: OpenStudio) -> None:
         assert len(studio.worker._line) == 0
         assert not studio.worker._reserved
         assert studio.worker._loaded is None
+
+
+def test_measuring_gives_way_to_several_who_come_at_once(
+    open_studio: OpenStudio, caplog: pytest.LogCaptureFixture
+) -> None:
+    generator = GatedGenerator()
+    done: list[str] = []
+
+    def errand(number: int) -> Errand:
+        return Errand(_owner(number), str(number), 1.0, lambda _: done.append(str(number)))
+
+    with open_studio(generator) as studio:
+        worker = studio.worker
+        worker.measure_speed(Pilot(generator, noise_bursts(8000, 8000, 1), GenerationRequest("bass", 99)))
+        assert generator.entered.acquire(timeout=30)
+        with worker._changed:  # two in line before the measuring sees the first
+            line = FairLine()
+            for each in (errand(1), errand(2)):
+                worker._errands[each.id] = each
+                line.join(each.owner_token, each.id, [each.units])
+            worker._line._ring = ring = SlowToRead(line._ring)
+        assert ring.is_being_read.wait(30)
+
+        worker.run_errand(errand(3))
+
+        wait_for(lambda: len(done) == 3)
+    assert "could not be measured" not in caplog.text

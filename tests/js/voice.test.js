@@ -2,30 +2,8 @@ const test = require("node:test");
 const assert = require("node:assert/strict");
 require("../../app/ui/static/voice.js");
 
+const { EventParam } = require("./stand_in_audio.js");
 const { Ramp, RAMP_S } = globalThis.stemVoice;
-
-// Plays the events of an AudioParam as the Web Audio specification says: a ramp begins at the event before it.
-class EventParam {
-  constructor() {
-    this.events = [];
-    this.value = 0;
-  }
-  cancelScheduledValues(from) {
-    this.events = this.events.filter((event) => event.at < from);
-  }
-  setValueAtTime(value, at) {
-    this.events.push({ value, at, isRamp: false });
-  }
-  linearRampToValueAtTime(value, at) {
-    this.events.push({ value, at, isRamp: true });
-  }
-  valueAt(at) {
-    const past = this.events.filter((event) => event.at <= at).pop();
-    const next = this.events.find((event) => event.at > at);
-    if (!next?.isRamp) return past ? past.value : this.value;
-    return past.value + ((next.value - past.value) * (at - past.at)) / (next.at - past.at);
-  }
-}
 
 function near(actual, expected) {
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual} is not ${expected}`);
@@ -87,4 +65,63 @@ test("a plan for later is dropped by a later wish", () => {
   near(param.valueAt(2.9), 1);
   near(param.valueAt(3.01), 0.5);
   near(param.valueAt(9.5), 0.5);
+});
+
+test("a change now and one planned for later are both kept, and written once", () => {
+  const param = new EventParam();
+  const ramp = new Ramp(param, 1);
+  const planned = [
+    { value: 0.5, atS: 1 },
+    { value: 0, atS: 3 },
+  ];
+
+  ramp.follow(planned, 1);
+  ramp.follow(planned, 2);
+  ramp.follow(planned, 2.9);
+
+  near(param.valueAt(1.005), 0.75);
+  near(param.valueAt(2.99), 0.5);
+  near(param.valueAt(3.005), 0.25);
+  near(param.valueAt(3.01), 0);
+  assert.equal(param.numWritings, 1);
+});
+
+test("a change before the planned one leaves the planned one where it was", () => {
+  const param = new EventParam();
+  const ramp = new Ramp(param, 1);
+  const planned = { value: 0.8, atS: 3 };
+  ramp.follow([{ value: 1, atS: 1 }, planned], 1);
+
+  ramp.follow([{ value: 0, atS: 2 }, planned], 2);
+
+  near(param.valueAt(2.005), 0.5);
+  near(param.valueAt(2.99), 0);
+  near(param.valueAt(3.005), 0.4);
+  near(param.valueAt(3.01), 0.8);
+});
+
+test("what was planned and is no longer wished is taken back", () => {
+  const param = new EventParam();
+  const ramp = new Ramp(param, 1);
+  ramp.follow(
+    [
+      { value: 1, atS: 1 },
+      { value: 0, atS: 3 },
+    ],
+    1,
+  );
+
+  ramp.follow([{ value: 1, atS: 2 }], 2);
+
+  near(param.valueAt(3.5), 1);
+});
+
+test("a wish that is told again while a ramp is under way does not slow it down", () => {
+  const param = new EventParam();
+  const ramp = new Ramp(param, 0);
+  ramp.moveTo(1, 1, 1);
+
+  ramp.moveTo(1, 1.005, 1.005);
+
+  near(param.valueAt(1 + RAMP_S), 1);
 });

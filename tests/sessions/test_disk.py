@@ -2,6 +2,7 @@
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sessions.errors import DiskError
 from sessions.home import DataHome
 from sessions.local_blobs import LocalBlobs
 from sessions.store import open_store
+from tests.slow_reading import SlowToRead
 
 LINE = "{number} 1 0:{number} / {place} rw,relatime shared:1 - {kind} source rw\n"
 
@@ -129,3 +131,21 @@ def test_of_a_store_of_millions_only_the_last_files_are_remembered(
     assert [blobs.state(name) for name in (*names, names[5], names[0])] == [BlobState.PRESENT] * 8
 
     assert list(blobs._looked_at) == [names[4], names[5], names[0]]
+
+
+def test_a_file_is_read_through_again_while_others_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.local_blobs._MAX_LOOKED_AT", 2)
+    blobs = LocalBlobs(tmp_path)
+    names = [blobs.add_bytes(bytes([number])) for number in range(3)]
+    blobs._looked_at = looked_at = SlowToRead()
+    for name in names[:2]:
+        blobs.state(name)
+
+    with ThreadPoolExecutor(1) as pool:
+        third = pool.submit(blobs.state, names[2])  # the one seen first is forgotten for it
+        assert looked_at.is_being_read.wait(30)
+
+        assert blobs.verify(names[0]) is BlobState.PRESENT
+        assert third.result() is BlobState.PRESENT

@@ -15,6 +15,7 @@ SCRIPTS = (
     "mixing.js",
     "library.js",
     "voice.js",
+    "voices.js",
     "engine.js",
     "stage.js",
     "waveform.js",

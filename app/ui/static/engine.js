@@ -3,15 +3,15 @@
 // Every sounding file is an AudioBufferSourceNode that was started on a whole frame of the audio clock, at the whole
 // frame of the clip that all the others have reached. Switching, muting and soloing only move gains, so nothing
 // restarts and nothing can drift. Only a jump or another loop begins a new run: all voices anew at one common frame,
-// crossfaded from the old ones.
+// crossfaded from the old ones. What sounds from a bar line on is told to the audio clock when it is asked for, so that
+// no script need be in time for it; until shortly before, it can be taken back.
 (() => {
   const { positionAt, enter, follow, nextLine } = globalThis.stemTimeline;
   const { NEUTRAL, gainOfDb, targetGain } = globalThis.stemMixing;
   const { SoundLibrary } = globalThis.stemLibrary;
-  const { Voice, Ramp } = globalThis.stemVoice;
+  const { Ramp } = globalThis.stemVoice;
+  const { Voices } = globalThis.stemVoices;
 
-  const LEAD_S = 0.06; // time for the audio thread to take up a new source before it must sound
-  const SWITCH_LEAD_S = 0.15; // a timer wakes this long before a switch on a bar line
   const FROZEN_MS = 300; // a clock that stands still for so long after coming back is dead (iOS)
   const EMPTY_SCENE = { nodeId: null, clipId: null, tracks: [], grid: null, candidateId: null };
 
@@ -23,7 +23,7 @@
       this.library = new SoundLibrary();
       this.scene = EMPTY_SCENE; // what sounds
       this.next = null; // {scene, atFrame, timer}: what sounds from the next bar line on
-      this.voices = new Map(); // track id -> {source, gain, pan}
+      this.voices = new Voices(this); // of the tracks of both, as far as they are decoded
       this.mixer = new Map(); // mixer id -> mixer; outlives the tracks
       this.listenMode = "mix"; // "mix" | "context" | "solo"
       this.isComparing = false;
@@ -72,12 +72,13 @@
       for (const [id, mixer] of Object.entries(mixers)) if (!this.mixer.has(id)) this.mixer.set(id, mixer);
       const isSameClip = scene.clipId === this.scene.clipId && numFrames === this.numFrames;
       if (!isSameClip || sampleRateHz !== this.sampleRateHz) this.reset(sampleRateHz, numFrames);
+      if (this.next && this.voices.soonFrame() > this.next.atFrame) this.land(); // too late to take it back
       const shown = this.shownScene;
       const keepsCandidate =
         scene.nodeId === shown.nodeId && scene.tracks.some((track) => isCandidate(track, shown.candidateId));
       const wanted = { ...scene, candidateId: keepsCandidate ? shown.candidateId : null };
       if (this.isPlaying && scene.grid && scene.nodeId !== this.scene.nodeId) this.switchOnBar(wanted);
-      else this.adopt(wanted, 0);
+      else this.adopt(wanted);
       for (const track of wanted.tracks) this.loadTrack(track);
       this.changed();
     }
@@ -97,18 +98,26 @@
     switchOnBar(scene) {
       if (this.next) {
         this.next.scene = scene;
-        return;
+      } else {
+        const soon = this.voices.soonFrame();
+        const position = positionAt(this.run, soon, this.numFrames);
+        const atFrame = soon + nextLine(scene.grid, position, this.run.loop) - position;
+        const waitS = atFrame / this.sampleRateHz - this.context.currentTime;
+        this.next = { scene, atFrame, timer: setTimeout(() => this.landed(), 1000 * waitS) };
       }
-      const soon = this.soonFrame();
-      const position = positionAt(this.run, soon, this.numFrames);
-      const atFrame = soon + nextLine(scene.grid, position, this.run.loop) - position;
-      const waitS = atFrame / this.sampleRateHz - this.context.currentTime - SWITCH_LEAD_S;
-      this.next = { scene, atFrame, timer: setTimeout(() => this.switchNow(), 1000 * Math.max(0, waitS)) };
+      this.arrange();
     }
 
-    switchNow() {
+    // What waited is what sounds. What is to be heard of it was told before: this may come late.
+    land() {
       const { scene, atFrame } = this.next;
-      this.adopt(scene, atFrame);
+      this.setStage(scene);
+      this.holdFrame = atFrame;
+      this.arrange();
+    }
+
+    landed() {
+      this.land();
       this.changed();
     }
 
@@ -118,14 +127,27 @@
       this.scene = scene;
     }
 
-    // Lets a scene sound from a frame of the audio clock on, or as soon as may be.
-    adopt(scene, atFrame) {
+    // Lets a scene sound as soon as may be.
+    adopt(scene) {
       this.setStage(scene);
-      this.holdFrame = atFrame;
-      const wanted = new Set(scene.tracks.map((track) => track.id));
-      for (const id of [...this.voices.keys()]) if (!wanted.has(id)) this.endVoice(id, atFrame);
-      if (this.isPlaying) for (const track of scene.tracks) this.startVoice(track, atFrame);
-      this.applyGains();
+      this.arrange();
+    }
+
+    // Gives every track of what sounds, and of what will, its voice, and lets the others go.
+    arrange() {
+      const stages = this.stages();
+      const wanted = new Set(stages.flatMap(({ scene }) => scene.tracks.map((track) => track.id)));
+      for (const id of [...this.voices.keys()]) if (!wanted.has(id)) this.voices.end(id, this.holdFrame);
+      if (this.isPlaying) {
+        for (const { scene, atFrame } of stages) for (const track of scene.tracks) this.startVoice(track, atFrame);
+      }
+      this.voices.followAll();
+    }
+
+    // What sounds, and what will: {scene, atFrame}, from a frame of the audio clock on.
+    stages() {
+      const now = { scene: this.scene, atFrame: this.holdFrame };
+      return this.next ? [now, this.next] : [now];
     }
 
     async loadTrack(track) {
@@ -137,8 +159,7 @@
       }
       this.library.prune(new Set([...this.scene.tracks, ...this.tracks].map(({ url }) => url)));
       this.dispatchEvent(new CustomEvent("buffer", { detail: track }));
-      const current = this.scene.tracks.find(({ id }) => id === track.id);
-      if (this.isPlaying && current) this.startVoice(current, this.holdFrame);
+      if (this.isPlaying) this.arrange();
     }
 
     buffer(url) {
@@ -167,7 +188,7 @@
       if (!this.isPlaying) return;
       this.restFrame = Math.min(this.positionFrame(), this.numFrames - 1);
       this.isPlaying = false;
-      for (const id of [...this.voices.keys()]) this.endVoice(id, 0);
+      this.voices.endAll(0);
       if (this.next) this.setStage(this.next.scene);
       this.changed();
     }
@@ -218,14 +239,14 @@
 
     // Starts every voice at one frame of the clock: from clip frame `from`, or from where the last run has got to.
     beginRun(from) {
-      const startFrame = this.soonFrame();
+      const startFrame = this.voices.soonFrame();
       const reached = from ?? positionAt(this.run, startFrame, this.numFrames);
       const loop = this.loop();
       this.run = { startFrame, offsetFrame: enter(loop, reached), loop };
       if (this.next) this.setStage(this.next.scene); // a jump is as good as a bar line
       this.holdFrame = startFrame;
-      for (const id of [...this.voices.keys()]) this.endVoice(id, startFrame);
-      for (const track of this.scene.tracks) this.startVoice(track, startFrame);
+      this.voices.endAll(startFrame);
+      this.arrange();
     }
 
     get zeroFrame() {
@@ -267,6 +288,7 @@
     openContext() {
       if (this.context) return;
       this.context = new AudioContext({ sampleRate: this.sampleRateHz });
+      this.voices = new Voices(this);
       this.master = this.context.createGain();
       this.masterLevel = new Ramp(this.master.gain, gainOfDb(this.masterDb));
       const sides = this.context.createChannelSplitter(2);
@@ -281,36 +303,24 @@
       this.master.connect(this.context.destination);
     }
 
-    soonFrame() {
-      return Math.ceil((this.context.currentTime + LEAD_S) * this.sampleRateHz);
-    }
-
     startVoice(track, atFrame) {
       const buffer = this.decoded(track.url);
-      if (!buffer || this.voices.has(track.id)) return;
-      const { loop } = this.run;
-      const startFrame = Math.max(atFrame, this.soonFrame());
-      const voice = new Voice(this.context, buffer, {
-        startS: startFrame / this.sampleRateHz,
-        offsetS: positionAt(this.run, startFrame, this.numFrames) / this.sampleRateHz,
-        loop: loop && { startS: loop.start / this.sampleRateHz, endS: loop.end / this.sampleRateHz },
-        pan: this.mixerOf(track.mixerId).pan,
-        output: this.master,
-        onended: (ended) => this.voiceEnded(track.id, ended),
-      });
-      voice.setLevel(this.gainOf(track, this.scene), voice.startS);
-      this.voices.set(track.id, voice);
+      if (buffer && !this.voices.has(track.id)) this.voices.begin(track.id, buffer, atFrame);
     }
 
-    voiceEnded(id, voice) {
-      if (this.voices.get(id) !== voice) return;
-      this.voices.delete(id);
-      if (!this.voices.size) this.stop(); // the clip is over and does not loop
-    }
-
-    endVoice(id, atFrame) {
-      this.voices.get(id).end(atFrame / this.sampleRateHz);
-      this.voices.delete(id);
+    // What a track is to sound like in what sounds, and in what will: {gain, pan, atFrame}.
+    wishesOf(id) {
+      const found = this.stages().map(({ scene, atFrame }) => ({
+        scene,
+        atFrame,
+        track: scene.tracks.find((track) => track.id === id),
+      }));
+      const other = found.find(({ track }) => track).track;
+      return found.map(({ scene, atFrame, track }) => ({
+        gain: track ? this.gainOf(track, scene) : 0,
+        pan: this.mixerOf((track || other).mixerId).pan,
+        atFrame,
+      }));
     }
 
     // ---- mixing ----------------------------------------------------------------------------------------------
@@ -358,18 +368,8 @@
     }
 
     mixChanged() {
-      this.applyGains();
+      this.voices.followAll();
       this.changed();
-    }
-
-    applyGains() {
-      if (!this.context) return;
-      const atS = Math.max(this.context.currentTime, this.holdFrame / this.sampleRateHz); // one moment for all
-      for (const track of this.scene.tracks) {
-        const voice = this.voices.get(track.id);
-        voice?.setLevel(this.gainOf(track, this.scene), atS);
-        voice?.setPan(this.mixerOf(track.mixerId).pan, atS);
-      }
     }
 
     // Peaks of the last 1024 frames, left and right; 1 is full scale.

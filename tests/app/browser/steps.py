@@ -2,6 +2,11 @@
 
 from playwright.sync_api import Page, TimeoutError, expect
 
+from sessions.store import SessionStore
+from tests.app.browser.conftest import LOOP_S
+
+NUM_BARS = 4  # of half a second each, so that nobody waits long for the next
+
 expect.set_options(timeout=60_000)  # a busy machine takes its time; what is quick stays quick
 
 
@@ -15,6 +20,24 @@ def start_from_example(page: Page) -> None:
             if page.locator("#tree .name").count():
                 break
     expect(page.locator("#tree .name")).to_have_count(1)
+
+
+def start_from_bars(page: Page, store: SessionStore) -> None:
+    """Begin with a loop whose bars are known.
+
+    Args:
+        page: of a visitor who was never there.
+        store: of the server.
+    """
+    start_from_example(page)
+    page.wait_for_function("stemStage.dock")
+    token, node_id = page.evaluate("[stemEngine.mediaKey, stemStage.dock.node_id]")
+    analysis = {"tempo_bpm": 60 * 4 * NUM_BARS / LOOP_S, "beats_per_bar": 4, "num_bars": NUM_BARS}
+    analysis |= {"first_downbeat_s": 0.0, "key": "A minor"}
+    store.set_analysis(token, node_id, analysis)
+    page.reload()
+    page.wait_for_function("globalThis.stemEngine?.grid && stemStage.dock && stemStage.feed")
+    expect(page.locator("#dock .mark")).to_have_count(NUM_BARS)
 
 
 def play(page: Page) -> None:

@@ -17,9 +17,14 @@ WORKLET = """
 registerProcessor("tap", class extends AudioWorkletProcessor {
   constructor() {
     super();
-    this.port.onmessage = () => (this.isAsked = true);
+    // Told once it begins, told twice it ends: one that is let go would go on for as long as the page is there.
+    this.port.onmessage = () => {
+      this.isOver = this.isAsked;
+      this.isAsked = true;
+    };
   }
   process(inputs) {
+    if (this.isOver) return false;
     const nextFrame = this.frame + 128;
     this.frame = Math.max(currentFrame, nextFrame || 0);
     this.isOn ||= this.isAsked && currentFrame === nextFrame;
@@ -43,19 +48,35 @@ const openRecorder = async (context, numInputs) => {
   node.connect(context.destination); // and adds silence
   const blocks = [];
   node.port.onmessage = (event) => blocks.push(event.data);
-  return { node, blocks, begin: () => node.port.postMessage("all is connected") };
+  const end = () => {
+    node.port.postMessage("enough was heard");
+    node.port.onmessage = null;
+    node.disconnect();
+  };
+  return { node, blocks, begin: () => node.port.postMessage("all is connected"), end };
 };
 const numGaps = (blocks) => blocks.filter((block, at) => at && block.frame !== blocks[at - 1].frame + 128).length;
 """.replace("WORKLET", WORKLET)
-# Records every source of the engine before and after its gain, with the frame that the recording began at.
+# Records every source of the engine before and after its gain, with the frame that the recording began at. Voices that
+# begin meanwhile are recorded from their beginning, where a track has several, their sum.
 _TAP = """
 async ([seconds, act, until]) => {
   RECORDER
   const engine = stemEngine;
-  const ids = [...engine.voices.keys()];
-  const taps = ids.flatMap((id) => [engine.voices.get(id).source, engine.voices.get(id).gain]);
-  const { node, blocks, begin } = await openRecorder(engine.context, taps.length);
-  taps.forEach((tap, input) => tap.connect(node, 0, input));
+  const { voices } = engine;
+  const { node, blocks, begin, end } = await openRecorder(engine.context, 2 * (voices.size + NUM_MORE));
+  const [inputs, taps, urls] = [new Map(), [], {}];
+  const tap = (id, voice) => {
+    if (!inputs.has(id)) inputs.set(id, 2 * inputs.size);
+    [voice.source, voice.gain].forEach((output, at) => output.connect(node, 0, inputs.get(id) + at));
+    taps.push(voice.source, voice.gain);
+    for (const track of [...engine.scene.tracks, ...engine.tracks]) urls[track.id] = track.url;
+  };
+  for (const [id, voice] of voices) tap(id, voice);
+  voices.set = (id, voice) => {
+    tap(id, voice);
+    return Map.prototype.set.call(voices, id, voice);
+  };
   begin();
   const zeroFrame = engine.zeroFrame;
   // As many blocks as asked for, however long a busy machine takes to render them.
@@ -71,8 +92,9 @@ async ([seconds, act, until]) => {
     numBlocks = blocks.length + wanted;
   }
   await wait(() => blocks.slice(numBlocks - 1).some((block) => block.isSure));
-  taps.forEach((tap) => tap.disconnect(node));
-  node.disconnect();
+  delete voices.set;
+  taps.forEach((output) => output.disconnect(node));
+  end();
   const kept = blocks.slice(0, 1 + blocks.findIndex((block, at) => at >= numBlocks - 1 && block.isSure));
   const text = (input) => {
     const samples = new Float32Array(128 * kept.length);
@@ -82,11 +104,10 @@ async ([seconds, act, until]) => {
     return btoa(bytes);
   };
   const channels = {};
-  ids.forEach((id, at) => (channels[id] = { source: text(2 * at), gained: text(2 * at + 1) }));
-  const urls = Object.fromEntries(engine.tracks.map((track) => [track.id, track.url]));
+  for (const [id, input] of inputs) channels[id] = { source: text(input), gained: text(input + 1) };
   return { frame: kept[0].frame, zeroFrame, gaps: numGaps(kept), channels, urls };
 }
-""".replace("RECORDER", RECORDER)
+""".replace("RECORDER", RECORDER).replace("NUM_MORE", "6")
 
 
 @dataclass(frozen=True, slots=True)

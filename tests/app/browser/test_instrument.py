@@ -8,13 +8,12 @@ import soundfile
 from playwright.sync_api import Page, expect
 
 from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
-from tests.app.browser.steps import audible, generate, pick, play, start_from_example
+from tests.app.browser.steps import NUM_BARS, audible, generate, pick, play, start_from_bars
 from tests.app.browser.tap import Tap, lag, let_sound, listen
 
 pytestmark = BROWSER_MARKS
 
 RATE_HZ = 44_100
-NUM_BARS = 4  # of half a second each, so that nobody waits long for the next
 BAR_FRAMES = round(LOOP_S * RATE_HZ) // NUM_BARS
 RAMP_FRAMES = 441
 
@@ -23,15 +22,7 @@ RAMP_FRAMES = 441
 def page(server: Server, visit: Visit) -> Page:
     """Return the page on a loop whose bars are known."""
     page = visit(server.url)
-    start_from_example(page)
-    page.wait_for_function("stemStage.dock")
-    token, node_id = page.evaluate("[stemEngine.mediaKey, stemStage.dock.node_id]")
-    analysis = {"tempo_bpm": 60 * 4 * NUM_BARS / LOOP_S, "beats_per_bar": 4, "num_bars": NUM_BARS}
-    analysis |= {"first_downbeat_s": 0.0, "key": "A minor"}
-    server.studio.store.set_analysis(token, node_id, analysis)
-    page.reload()
-    page.wait_for_function("globalThis.stemEngine?.grid && stemStage.dock && stemStage.feed")
-    expect(page.locator("#dock .mark")).to_have_count(NUM_BARS)
+    start_from_bars(page, server.studio.store)
     return page
 
 

@@ -49,13 +49,11 @@ def expected(server: Server, page: Page) -> dict[str, np.ndarray]:
     """Return every version of the jam as its file holds it, mono, by id."""
     jam_id = page.evaluate("stemLive.link.jam.id")
     token = page.evaluate("stemLive.link.key")
-    return {
-        version_id: soundfile.read(path, always_2d=True)[0].mean(1)
-        for version_id, path in (
-            (version_id, server.live.audio(token, jam_id, version_id))
-            for version_id in server.live.find(token, jam_id).sounds
-        )
-    }
+    live = server.live.find(token, jam_id)
+    with live.lock:  # the model goes on, and adds to them
+        version_ids = list(live.sounds)
+    paths = {version_id: server.live.audio(token, jam_id, version_id) for version_id in version_ids}
+    return {version_id: soundfile.read(path, always_2d=True)[0].mean(1) for version_id, path in paths.items()}
 
 
 def matches(tap: LiveTap, part_id: str, versions: dict[str, np.ndarray]) -> list[tuple[str, float]]:

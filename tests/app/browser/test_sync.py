@@ -19,15 +19,27 @@ def page(server: Server, visit: Visit) -> Page:
     return page
 
 
-def _lags(server: Server, tap: Tap) -> list[float]:
-    """Return where each track stands in its file when the recording begins."""
+def _places(server: Server, tap: Tap, start: int = 0, end: int | None = None) -> dict[str, float]:
+    """Return where in its file each track would have stood when the recording began, by a part of what was heard.
+
+    Args:
+        server: that has the files.
+        tap: the recording.
+        start: of the part, audio samples from the beginning.
+        end: of the part; None is the end of the recording.
+    """
     assert tap.num_gaps == 0
-    lags = []
+    places = {}
     for track_id, recorded in tap.before_gain.items():
         sha256 = tap.urls[track_id].rsplit("/", 1)[1].removesuffix(".flac")
         looped, _ = soundfile.read(server.studio.sounds.blobs.path(sha256))
-        lags.append(lag(recorded, looped))
-    return lags
+        places[track_id] = (lag(recorded[start:end], looped) - start) % len(looped)
+    return places
+
+
+def _lags(server: Server, tap: Tap) -> list[float]:
+    """Return where each track stands in its file when the recording begins."""
+    return list(_places(server, tap).values())
 
 
 def test_the_measurement_itself_sees_a_lag_of_a_few_samples(rng: np.random.Generator) -> None:
@@ -126,6 +138,57 @@ def test_a_variation_that_arrives_while_playing_joins_in_sync(server: Server, pa
 
     generate(page, "Bass", 2)
     page.wait_for_function("stemEngine.voices.size === 3")
+    tap = listen(page)
+
+    assert tap.zero_frame == zero_frame
+    assert np.ptp(_lags(server, tap)) <= 0.5
+
+
+# Hands each source over so long after its start was chosen that this moment is past.
+_HAND_OVER_LATE = """
+const { start } = AudioBufferSourceNode.prototype;
+AudioBufferSourceNode.prototype.start = function (...when) {
+  const endMs = performance.now() + LATE_MS;
+  while (performance.now() < endMs);
+  return start.apply(this, when);
+};
+globalThis.handOverInTime = () => (AudioBufferSourceNode.prototype.start = start);
+"""
+
+
+def test_a_run_that_the_browser_began_too_late_is_in_sync_a_moment_later_and_where_it_was_to_be(
+    server: Server, page: Page
+) -> None:
+    generate(page, "Bass", 2)
+    play(page)
+    page.keyboard.press("1")
+    let_sound(page, 0.1)
+    late = _HAND_OVER_LATE.replace("LATE_MS", "100") + "stemEngine.seekFrame(30_000); handOverInTime();"
+
+    tap = listen(page, 1.2, act=late)
+
+    assert page.evaluate("[stemEngine.isPlaying, stemEngine.voices.size]") == [True, 3]
+    run = page.evaluate("stemEngine.run")
+    assert run["offsetFrame"] == 30_000
+    faded = run["startFrame"] - tap.frame + 1000  # the run before is not heard any more
+    silences = [int(np.flatnonzero(recorded[faded:])[0]) for recorded in tap.before_gain.values()]
+    assert max(silences) > 1000  # else nothing was late
+    settled = len(tap.before_gain[next(iter(tap.before_gain))]) - 15_000
+    due = (tap.frame - run["startFrame"] + 30_000) % round(44_100 * LOOP_S)
+    assert list(_places(server, tap, settled).values()) == pytest.approx([due] * 3, abs=0.5)
+    for track_id in (page.evaluate("stemStage.dock.tracks[0].track_id"), page.evaluate("stemEngine.candidateId")):
+        assert tap.after_gain[track_id][settled:] == pytest.approx(tap.before_gain[track_id][settled:], abs=1e-4)
+
+
+def test_variations_that_the_browser_began_too_late_join_in_sync(server: Server, page: Page) -> None:
+    play(page)
+    zero_frame = page.evaluate("stemEngine.zeroFrame")
+    page.evaluate("() => {" + _HAND_OVER_LATE.replace("LATE_MS", "120") + "}")
+
+    generate(page, "Bass", 2)
+    page.wait_for_function("stemEngine.voices.size === 3")
+    page.evaluate("() => handOverInTime()")
+    let_sound(page, 0.5)
     tap = listen(page)
 
     assert tap.zero_frame == zero_frame

@@ -12,6 +12,7 @@ import torch
 
 from app.errors import BusyError
 from app.live import room as room_module
+from app.live.making import Sound
 from app.live.room import LiveRoom, Start
 from app.live.session import LiveSession
 from app.regeneration import Sameness, regenerate
@@ -25,6 +26,7 @@ from stemgen_core.types import Waveform
 from tests.app.conftest import OpenStudio
 from tests.app.fakes import NoiseBurstGenerator, write_clip
 from tests.app.waiting import OWNER, finished, wait_for
+from tests.slow_reading import SlowToRead
 
 OTHER = "1" * 32
 GROOVE = Start("groove", ("bass", "piano"), tempo_bpm=120, num_bars=1, seed=1)
@@ -62,6 +64,12 @@ def play(live: LiveSession, num_loops: int) -> None:
         wait_for(lambda: live.jam.task is None)
 
 
+def sounds_of(live: LiveSession) -> dict[str, Sound]:
+    """Return the sounds of a jam by version, as they are now: the worker may be making one more."""
+    with live.lock:
+        return dict(live.sounds)
+
+
 def tip(studio: Studio, room: LiveRoom, live: LiveSession) -> Node:
     """End a jam, so that all of it is written, and return the node that its session stands on."""
     room.leave(OWNER, live.id)
@@ -77,7 +85,7 @@ def test_everything_that_was_heard_is_in_the_tree_and_the_tip_sounds_like_the_ja
 
     session = studio.sessions(OWNER)[0]
     nodes = studio.store.tree(OWNER, session.id)
-    heard = [version for version, sound in live.sounds.items() if sound.request is not None]
+    heard = [version for version, sound in sounds_of(live).items() if sound.request is not None]
     made = [node for node in nodes if node.kind is NodeKind.STEM]
     assert len(made) >= 4
     assert len(made) >= len(heard) - 1  # the last was not heard any more
@@ -121,7 +129,7 @@ def test_what_is_asked_of_a_live_turn_again_is_a_loop_between_the_same_genres_an
     live = room.open(OWNER, GROOVE)
     live.set_controls({"genre": "lofi", "genre_to": "techno", "genre_morph": 0.5, "density": 1.0})
     play(live, 2)
-    for version_id, sound in live.sounds.items():  # as if each had had to hurry
+    for version_id, sound in sounds_of(live).items():  # as if each had had to hurry
         if sound.request is not None:
             hurried = replace(sound.request, settings=replace(sound.request.settings, max_steps=7))
             live.sounds[version_id] = replace(sound, request=hurried)
@@ -194,7 +202,7 @@ def test_what_the_microphone_hears_is_part_of_the_mix_and_the_row_says_that_it_i
     play(live, 3)
     node = tip(studio, room, live)
 
-    groove = live.waveform(next(iter(live.sounds)))
+    groove = live.waveform(next(iter(sounds_of(live))))
     assert torch.allclose(quick.contexts[0].samples[0, :100], groove.samples[0, :100] + 0.25)
     assert torch.allclose(quick.contexts[0].samples[0, -100:], groove.samples[0, -100:] + 0.25)
     variation = studio.store.variation(OWNER, str(node.variation_id))
@@ -233,6 +241,22 @@ def test_a_take_is_the_loops_that_were_played_and_opens_as_a_session(studio: Stu
     assert torch.allclose(mix.samples / scale, take.samples, atol=1e-4)
     root = lineage[0].analysis or {}
     assert root["num_bars"] == 3 * live.clock.num_bars
+
+
+def test_a_take_opens_while_somebody_joins(studio: Studio, room: LiveRoom) -> None:
+    live = room.open(OWNER, GROOVE)
+    live.set_recording(is_recording=True)
+    play(live, 2)
+    live.jam.remove_part(next(iter(live.jam.parts)))  # the groove: all the others are looked at, too
+    live.jam.parts = parts = SlowToRead(live.jam.parts)
+
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(room.open_take, OWNER, live.id)
+        assert parts.is_being_read.wait(30)
+        live.add_player("guitar")
+
+        assert studio.store.lineage(OWNER, opened.result().id)
+    assert len(live.jam.parts) == 3
 
 
 def test_without_a_recording_there_is_no_take(room: LiveRoom) -> None:
@@ -361,5 +385,5 @@ def test_others_turns_go_between_the_versions_of_a_jam(
     play(live, 2)
 
     assert quick.max_running == 1
-    assert isinstance(live.waveform(next(iter(live.sounds))), Waveform)
+    assert isinstance(live.waveform(next(iter(sounds_of(live)))), Waveform)
     assert context.session_id != room.session_id(OWNER, live.id)
