@@ -9,10 +9,6 @@ import numpy as np
 import torch
 
 from stemgen_core.analysis.fit import measure_fit
-from stemgen_core.audio import resample, with_channels
-from stemgen_core.codec.context_features import BandFeatures
-from stemgen_core.codec.score_roll import score_roll
-from stemgen_core.codec.score_tokens import SCORE_SPEC, encode_notes
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.evaluation.controls import mean_interval, random_partners
 from stemgen_core.evaluation.experiments.bench import Bench, Report
@@ -32,7 +28,6 @@ from stemgen_core.evaluation.near_misses import (
 )
 from stemgen_core.evaluation.tables import Cell, Table
 from stemgen_core.instruments import find_instrument
-from stemgen_core.model.listener import ContrastiveListener
 from stemgen_core.score import crop_notes
 from stemgen_core.types import Waveform
 
@@ -121,14 +116,6 @@ def fit_score(context: Waveform, stem: Candidate) -> float | None:
     return float(np.mean(agreements)) if agreements else None
 
 
-def listener_score(listener: ContrastiveListener, context: Waveform, stem: Candidate) -> float:
-    """Return what a contrastive listener makes of a pair: bands of the mix, and the stem's notes as a roll."""
-    heard = resample(with_channels(context, BandFeatures.num_channels), SCORE_SPEC.sample_rate_hz)
-    num_frames = -(-heard.num_audio_samples // SCORE_SPEC.hop_length)
-    codes = encode_notes(stem.notes, find_instrument(stem.instrument), num_frames)[None]
-    return float(listener.score(BandFeatures().encode(heard, num_frames)[None], score_roll(codes)))
-
-
 def run(bench: Bench, report: Report) -> list[Table]:
     """Let every score that could choose tell true stems from near misses."""
     plan = bench.plan
@@ -140,12 +127,8 @@ def run(bench: Bench, report: Report) -> list[Table]:
             case = draw_case(entry, bench.offered, plan.window_s, rng)
             cases += [] if case is None else [case]
     misses = near_misses(cases, plan.seed)
-    scorers: dict[str, PairScorer] = {
-        "fit (agreements on audio)": fit_score,
-        "listening score (the model's)": bench.listening_score,
-    }
-    if bench.listener is not None:
-        scorers["contrastive listener"] = partial(listener_score, bench.listener)
+    scorers: dict[str, PairScorer] = {"fit (agreements on audio)": fit_score}
+    scorers |= {name: partial(bench.score_pair, judge) for name, judge in bench.judges.items()}
     rows: list[tuple[Cell, ...]] = []
     total = len(scorers) * (1 + len(KINDS))
     for number, (name, scorer) in enumerate(scorers.items()):
