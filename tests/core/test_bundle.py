@@ -1,15 +1,18 @@
 """The model that ships."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from stemgen_core.audio import read_audio
-from stemgen_core.checkpoint import read_manifest
+from stemgen_core.checkpoint import MANIFEST_NAME, read_manifest
 from stemgen_core.generator import GenerationRequest, StemGenerator
+from stemgen_core.sampling.judge import add_listener
 from stemgen_core.sampling.settings import PRESETS
 from stemgen_core.training.families import ScoreFamily
+from tests.core.tiny_models import toy_listener
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "bundle"
@@ -30,6 +33,14 @@ def test_it_is_small_enough_to_ship() -> None:
 
 def test_the_model_card_is_about_this_model(generator: StemGenerator) -> None:
     assert generator.model_id in (ROOT / "MODEL.md").read_text(encoding="utf-8")
+
+
+def test_a_listener_beside_it_does_not_make_it_another_model(tmp_path: Path) -> None:
+    shutil.copyfile(BUNDLE / MANIFEST_NAME, tmp_path / MANIFEST_NAME)
+    toy_listener().save(tmp_path / "listener", {})
+
+    assert read_manifest(BUNDLE).model_id == "score-e877aa2efc57"
+    assert add_listener(tmp_path, tmp_path / "listener").model_id == "score-e877aa2efc57"
 
 
 @pytest.mark.parametrize("instrument", ["bass", "piano", "drums"])

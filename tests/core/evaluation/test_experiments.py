@@ -239,10 +239,14 @@ def test_a_listener_that_is_asked_for_is_judged_too(plan: BenchPlan, tmp_path: P
     toy_listener().save(tmp_path / "one.safetensors", {})
     asked = replace(plan, size=replace(TINY, judged=2), listener=tmp_path / "one.safetensors")
 
-    (table,) = judging.run(Bench.open(asked), lambda _done, _total: None)
+    table, gains = judging.run(Bench.open(asked), lambda _done, _total: None)
 
     rows = [row for row in table.rows if row[0] == "contrastive listener"]
     assert [row[1] for row in rows] == list(judging.KINDS)
+    by_model = [row[2] for row in table.rows if row[0] == "listening score (the model's)"]
+    assert [row[0] for row in gains.rows] == [*judging.KINDS, "all"]
+    for (_, gain), (_, _, apart, *_), other in zip(gains.rows, rows, by_model, strict=False):
+        assert gain.mean == pytest.approx(apart.mean - other.mean, nan_ok=True)  # of the same pairs
 
 
 def test_who_is_judged_is_the_model_and_the_bundles_listener_or_the_one_asked_for(
