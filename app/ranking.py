@@ -19,7 +19,7 @@ def best_first(fits: Sequence[Mapping[str, Any]]) -> list[int]:
         fits: `GenerationResult.fit_to_keep` of each, as stored.
     """
     judges = {judge_of(fit) for fit in fits if not fit.get("is_silent")}
-    is_judged = len(judges) == 1 and None not in judges
+    is_judged = len(judges) == 1
     return sorted(range(len(fits)), key=lambda place: badness(fits[place], is_judged=is_judged))
 
 

@@ -141,16 +141,21 @@ def compare(
 
     follow("the first", lambda _place: 0)
     ways = [Way(f"{preset}, one draft", seconds, mean)]
+    chosen: dict[str, np.ndarray] = {}
     for name, judge in judges.items():
         scores, each = score_all(drafts, partial(judged, judge, pieces, batches))
         for number in sorted({2, 3, count} & set(range(2, count + 1))):
             values = follow(f"{name}, of {number}", best_of(scores, number))
             ways.append(Way(f"{preset}, {name}, of {number}", number * (seconds + each), values))
+            chosen[name] = values
         shown = np.array([np.delete(worth[place], np.argmin(scores[place])).mean() for place in worth])
         print(f"{'':30} all but the last by this score: {_words(mean_interval(shown - mean))} over the mean draft")
         ways.append(Way(f"{preset}, {count - 1} of {count} shown by {name}", seconds * count / (count - 1), shown))
         print(f"{'':30} {each:.3f} s of processor time per score")
     follow("the columns themselves", best_of(worth, count))
+    if len(chosen) == 2:
+        (one, values), (other, other_values) = chosen.items()
+        print(f"{other} less {one}, of {count}, window by window: {_words(mean_interval(other_values - values))}")
     return ways
 
 

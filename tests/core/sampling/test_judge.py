@@ -141,7 +141,7 @@ def test_a_listener_that_is_gone_is_refused_by_its_name(folder: Path) -> None:
         ({"hears": "", "reads": ""}, "hears features that nobody named and reads codes that nobody named"),
     ],
 )
-def test_a_listener_of_other_features_or_codes_is_refused(changes: dict[str, str], words: str, folder: Path) -> None:
+def test_a_listener_of_other_features_or_codes_is_refused(changes: dict[str, Any], words: str, folder: Path) -> None:
     manifest = (folder / MANIFEST_NAME).read_bytes()
 
     with pytest.raises(CheckpointError, match=words):
