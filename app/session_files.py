@@ -116,10 +116,12 @@ def _check_fit(fit: object) -> None:
     _check_plain(fit, "measures")
     if not isinstance(fit, dict):
         return
-    measured = {field.name for field in fields(FitReport)} - {"verdict", "is_silent"}
+    measured = {field.name for field in fields(FitReport)} - {"verdict", "is_silent"} | {"listening_score"}
     for name in measured & set(fit):
         if fit[name] is not None and not _is_number(fit[name]):
             raise ArchiveError(f"This session file is damaged: {name} of a sound is no number.")
+    if not isinstance(fit.get("judge"), str | None):
+        raise ArchiveError("This session file is damaged: who judged a sound is no name.")
 
 
 def _check_plain(values: object, what: str) -> None:

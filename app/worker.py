@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 from app.errands import Errand, Pilot
 from app.errors import BusyError, NoGpuError
@@ -333,8 +333,7 @@ class GenerationWorker:
         return VariationResult(
             audio=self._keep(result.stem),
             seconds_spent=result.seconds_spent,
-            fit=asdict(result.fit)
-            | {"listening_score": result.listening_score, "chosen_candidates": list(result.chosen_candidates)},
+            fit=result.fit_to_keep(),
             notes=None if notes is None else [(n.start_s, n.pitch, n.duration_s, n.velocity) for n in notes],
         )
 

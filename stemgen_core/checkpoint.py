@@ -3,11 +3,12 @@
 bundle/
   bundle.json         format, family, sizes, codec, instruments, how it was trained, hash of each file
   model.safetensors   weights, float16
-  (more files of the family: sounds of the score family, codec of the audio family)
+  (more files of the family: sounds of the score family, codec of the audio family; a listener, where one judges)
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -98,6 +99,47 @@ def save_bundle(folder: Path, manifest: BundleManifest, model: StemTransformer) 
     content = {"format": FORMAT, "model_id": manifest.model_id} | asdict(manifest)
     (folder / MANIFEST_NAME).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return manifest
+
+
+def add_file(folder: Path, name: str, content: bytes) -> BundleManifest:
+    """Put one more file into a bundle, or another one in its place; the model keeps its id.
+
+    Whenever it is interrupted, the bundle can be loaded: the file is named only while it is whole.
+
+    Args:
+        folder: of the bundle.
+        name: of the file; neither the weights nor the manifest.
+        content: of the file.
+
+    Raises:
+        CheckpointError: if there is no bundle.
+        ValueError: if the name is one that makes the model what it is.
+    """
+    if name in (MANIFEST_NAME, WEIGHTS_NAME):
+        raise ValueError(f"{name} is no file beside the model")
+    if name in read_manifest(folder).files:
+        _name_file(folder, name, None)
+    _replace(folder / name, content)
+    _name_file(folder, name, hashlib.sha256(content).hexdigest())
+    return read_manifest(folder)
+
+
+def _name_file(folder: Path, name: str, digest: str | None) -> None:
+    """Write the manifest with the hash of a file, or without it; all else stays as it is written there."""
+    written = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    files = {other: known for other, known in written["files"].items() if other != name}
+    written["files"] = dict(sorted((files | ({} if digest is None else {name: digest})).items()))
+    _replace(folder / MANIFEST_NAME, (json.dumps(written, indent=1) + "\n").encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that whoever opens it finds the old or the new one, whole."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def load_bundle(folder: Path, device: str = "cpu") -> Bundle:

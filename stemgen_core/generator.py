@@ -1,9 +1,10 @@
 """Audio in, audio out: the one door that the app, the command line and the live mode use."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,12 +17,10 @@ from stemgen_core.errors import AudioFormatError, CheckpointError, InvalidReques
 from stemgen_core.instruments import STEM_CATEGORIES, Instrument, find_instrument
 from stemgen_core.model.precision import gains_by_bfloat16, halve_blocks
 from stemgen_core.revision import Revision
-from stemgen_core.sampling.candidates import candidate_rngs, decode_best
 from stemgen_core.sampling.decode import DecodingProgress
-from stemgen_core.sampling.drafts import draft_until_it_sounds
-from stemgen_core.sampling.listening_score import listening_score
+from stemgen_core.sampling.judge import ModelJudge, StemJudge, open_judge
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
-from stemgen_core.sampling.windows import plan_windows
+from stemgen_core.sampling.whole_stem import StemWriter, WholeStem
 from stemgen_core.score import Note
 from stemgen_core.sound.programs import choose_sound
 from stemgen_core.stretch import Stretch
@@ -71,8 +70,9 @@ class GenerationResult:
         model_id: which model made it.
         seconds_spent: by the wall clock.
         fit: how it was measured to fit the context.
-        listening_score: how much better the model can explain the stem with its context than without, nats per frame
-            that it plays in; above 0 it follows. For ordering variations of one instrument.
+        listening_score: how well the bundle's judge finds that the stem belongs to its context, on the judge's own
+            scale; higher is better. For ordering variations of one instrument in one context.
+        judge: name of who gave that score; None where there is none.
         chosen_candidates: per window of the context, in order, which of its candidates was kept, counted from 0.
         hurried_after: after how many steps it had to hurry; as `max_steps` of the settings this makes it again. None
             if it took its time.
@@ -84,8 +84,17 @@ class GenerationResult:
     seconds_spent: float
     fit: FitReport
     listening_score: float | None = None
+    judge: str | None = None
     chosen_candidates: tuple[int, ...] = ()
     hurried_after: int | None = None
+
+    def fit_to_keep(self) -> dict[str, Any]:
+        """Return what is kept of the stem's fit, JSON values: as measured, as judged, and what was chosen."""
+        return self.fit.to_json() | {
+            "listening_score": self.listening_score,
+            "judge": self.judge,
+            "chosen_candidates": list(self.chosen_candidates),
+        }
 
 
 class StemGenerator:
@@ -95,10 +104,20 @@ class StemGenerator:
         bundle: the model.
         target_codec: turns its codes into sound.
         context_codec: turns audio into what it hears.
+        judge: scores its stems; None leaves that to the model itself.
     """
 
-    def __init__(self, bundle: Bundle, target_codec: TargetCodec, context_codec: ContextCodec) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        target_codec: TargetCodec,
+        context_codec: ContextCodec,
+        judge: StemJudge | None = None,
+    ) -> None:
         self._bundle = bundle
+        window_frames = bundle.manifest.window_frames
+        self.judge = judge or ModelJudge(bundle.model, window_frames)
+        self._writer = StemWriter(bundle.model, self.judge, window_frames)
         self.target_codec = target_codec
         self._context_codec = context_codec
         self.model_id = bundle.manifest.model_id
@@ -129,7 +148,7 @@ class StemGenerator:
         if gains_by_bfloat16():
             halve_blocks(bundle.model)
         try:
-            return cls(bundle, target_codec, context_codec)
+            return cls(bundle, target_codec, context_codec, open_judge(bundle))
         except InvalidRequestError as error:
             raise CheckpointError(
                 f"The model at {bundle_path} was trained on what this version doesn't know. {error}"
@@ -172,7 +191,7 @@ class StemGenerator:
             report_progress: called with the share done, 0..1, after every decoding step.
             should_stop: asked before every decoding step; True ends the generation.
             must_hurry: asked before every decoding step; True finishes each level in one more step.
-            is_scored: whether to work out the listening score, which takes two more passes of the model.
+            is_scored: False leaves the listening score out where the judge is not quick: the model takes two passes.
 
         Raises:
             AudioFormatError: if the context is empty, too short, too long, silent or not finite.
@@ -191,8 +210,15 @@ class StemGenerator:
         heard = self._hear(stretch.audio)
         conditions = self._conditions(request, instrument)
         known = self._known_codes(stretch, heard.shape[-1], instrument, request)
-        codes, chosen = self._generate_sounding(heard, known, conditions, request, progress)
+        rules = self.target_codec.rules(instrument)
+        wanted = WholeStem(heard, known, conditions, rules)
+        # A revised part may well rest, and a loop has no time to be written anew.
+        is_whole = request.revision is None and not request.is_loop
+        write = self._writer.write_sounding if is_whole else self._writer.write
+        codes, chosen = write(wanted, request.settings, request.seed, progress)
         decoded = self._play(stretch, codes, instrument, request)
+        judge = self.judge
+        is_scored = is_scored or judge.is_quick
         return GenerationResult(
             stem=decoded.waveform,
             notes=decoded.notes,
@@ -200,17 +226,21 @@ class StemGenerator:
             seconds_spent=time.monotonic() - started,
             fit=measure_fit(context, decoded.waveform),
             chosen_candidates=chosen,
-            listening_score=self._listening_score(heard, codes, conditions, instrument) if is_scored else None,
+            listening_score=judge.score(heard, codes, conditions, rules=rules) if is_scored else None,
+            judge=judge.name if is_scored else None,
             hurried_after=progress.hurried_after,
         )
 
-    def score_stem(self, context: Waveform, stem: DecodedStem, instrument_name: str) -> float:
+    def score_stem(
+        self, context: Waveform, stem: DecodedStem, instrument_name: str, *, judge: StemJudge | None = None
+    ) -> float:
         """Return the listening score of any stem, also of one that this model did not make.
 
         Args:
             context: what the stem is supposed to follow.
             stem: of the context's length; with notes where the family needs them.
             instrument_name: what plays.
+            judge: whom to ask; None asks the bundle's own.
 
         Raises:
             AudioFormatError: if the context is empty, too short, too long, silent or not finite.
@@ -220,7 +250,8 @@ class StemGenerator:
         check_context(context)
         heard = self._hear(context)
         codes = self.target_codec.encode_stem(stem, instrument, heard.shape[-1])[None]
-        return self._listening_score(heard, codes, {"instrument": torch.tensor([instrument.index])}, instrument)
+        conditions = {"instrument": torch.tensor([instrument.index])}
+        return (judge or self.judge).score(heard, codes, conditions, rules=self.target_codec.rules(instrument))
 
     def _check_request(self, request: GenerationRequest) -> Instrument:
         instrument = find_instrument(request.instrument)
@@ -289,64 +320,6 @@ class StemGenerator:
             codes[:, level, is_hidden] = spec.mask_token_id
         return codes
 
-    def _generate_sounding(
-        self,
-        heard: torch.Tensor,
-        known: torch.Tensor,
-        conditions: Mapping[str, torch.Tensor],
-        request: GenerationRequest,
-        progress: DecodingProgress,
-    ) -> tuple[torch.Tensor, tuple[int, ...]]:
-        """Make the codes, anew if the stem hardly plays; a loop has no time for that."""
-        rules = self.target_codec.rules(find_instrument(request.instrument))
-
-        def draft(settings: SamplingSettings, first: int) -> tuple[torch.Tensor, tuple[int, ...]]:
-            changed = replace(request, settings=settings)
-            return self._generate_codes(heard, known.clone(), conditions, changed, progress, first)
-
-        if request.revision is not None or request.is_loop:
-            return draft(request.settings, 0)
-        return draft_until_it_sounds(draft, request.settings, rules, frame_rate_hz=self.target_codec.spec.frame_rate_hz)
-
-    def _generate_codes(
-        self,
-        heard: torch.Tensor,
-        codes: torch.Tensor,
-        conditions: Mapping[str, torch.Tensor],
-        request: GenerationRequest,
-        progress: DecodingProgress,
-        first_candidate: int,
-    ) -> tuple[torch.Tensor, tuple[int, ...]]:
-        """Make the whole context's codes, window by window, each continuing the best candidate of the last.
-
-        Returns:
-            int64 [1, K, T], and which candidate was kept of each window.
-        """
-        rules = self.target_codec.rules(find_instrument(request.instrument))
-        hidden = (codes == self.target_codec.spec.mask_token_id).any(1)[0]  # [T]
-        windows = [
-            (start, end)
-            for start, end in plan_windows(codes.shape[2], self._bundle.manifest.window_frames)
-            if hidden[start:end].any()
-        ]
-        progress.num_steps += len(windows) * sum(request.settings.steps_at(index) for index in range(len(rules)))
-        rngs = candidate_rngs(request.seed, request.settings.num_candidates, first=first_candidate)
-        chosen = []
-        for start, end in windows:
-            best = decode_best(
-                self._bundle.model,
-                heard[..., start:end],
-                codes[..., start:end],
-                conditions,
-                rules=rules,
-                settings=request.settings,
-                rngs=rngs,
-                progress=progress,
-            )
-            codes[..., start:end] = best.codes
-            chosen.append(first_candidate + best.candidate)
-        return codes, tuple(chosen)
-
     def _play(
         self, stretch: Stretch, codes: torch.Tensor, instrument: Instrument, request: GenerationRequest
     ) -> DecodedStem:
@@ -374,17 +347,6 @@ class StemGenerator:
             return decoded
         notes = None if decoded.notes is None else revision.join_notes(decoded.notes)
         return DecodedStem(revision.join_audio(decoded.waveform), notes)
-
-    def _listening_score(
-        self,
-        heard: torch.Tensor,
-        codes: torch.Tensor,
-        conditions: Mapping[str, torch.Tensor],
-        instrument: Instrument,
-    ) -> float:
-        rules = self.target_codec.rules(instrument)
-        window = self._bundle.manifest.window_frames
-        return listening_score(self._bundle.model, heard, codes, conditions, rules=rules, window_frames=window)
 
 
 def check_context(context: Waveform) -> None:

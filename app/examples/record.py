@@ -11,7 +11,7 @@ from typing import Any
 
 from app.examples import load_examples
 from app.examples.finished import INDEX_NAME, SESSION_FOLDER
-from app.ranking import badness
+from app.ranking import best_first
 from app.settings import Settings
 from app.sounds import read_kept
 from stemgen_core.audio import mix_waveforms, write_flac
@@ -51,7 +51,7 @@ def record(generator: StemGenerator, folder: Path) -> None:
         for seed in range(step.first_seed, step.first_seed + step.num_variations):
             results.append(generator.generate(mix, GenerationRequest(step.instrument, seed, PRESETS[PRESET])))
             sys.stderr.write(f"{step.instrument} {seed}: {results[-1].fit.verdict}\n")
-        best = min(range(len(results)), key=lambda at: badness(_fit(results[at])))
+        best = best_first([result.fit_to_keep() for result in results])[0]
         picked.append(results[best].stem)
         turns.append(
             {
@@ -87,15 +87,7 @@ def _keep(result: GenerationResult, folder: Path, name: str) -> dict[str, Any]:
     notes = None
     if result.notes is not None:
         notes = [[round(n.start_s, 4), n.pitch, round(n.duration_s, 4), n.velocity] for n in result.notes]
-    return {"file": name, "fit": _fit(result), "notes": notes, "seconds_spent": round(result.seconds_spent, 2)}
-
-
-def _fit(result: GenerationResult) -> dict[str, Any]:
-    return {
-        **result.fit.to_json(),
-        "listening_score": result.listening_score,
-        "chosen_candidates": list(result.chosen_candidates),
-    }
+    return {"file": name, "fit": result.fit_to_keep(), "notes": notes, "seconds_spent": round(result.seconds_spent, 2)}
 
 
 def main() -> int:

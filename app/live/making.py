@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -120,7 +120,7 @@ class VersionMaker:
             report_progress=lambda _: step_times_s.append(self.now_s()),
             should_stop=should_stop,
             must_hurry=lambda: planner.must_hurry(deadline_s() - self.now_s(), _pace_s(step_times_s)),
-            is_scored=False,
+            is_scored=False,  # unless that takes no time
         )
         audio = self.keep(result.stem)
         planner.learn(_timing(began_s, step_times_s, self.now_s(), rung, result.hurried_after is not None))
@@ -132,7 +132,7 @@ class VersionMaker:
             request=replace(request, settings=settings, revision=None),
             notes=None if ringing is None else tuple(crop_notes(ringing, 0.0, self.clock.duration_s)),
             ringing=ringing,
-            fit=asdict(result.fit) | {"listening_score": result.listening_score},
+            fit=result.fit_to_keep(),
             seconds_spent=result.seconds_spent,
             sound_seed=request.seed if request.revision is None else request.revision.sound_seed,
             model_id=result.model_id,

@@ -21,13 +21,14 @@ from app.labels import model_label
 from app.listening import bar_edges_s
 from app.orders import recipe_of_turn
 from app.progress import TurnProgress
-from app.ranking import badness
+from app.ranking import best_first, judge_of
 from app.revising import nudge_ms
 from app.services import Snapshot
 from app.ui.views import Json, hue_of, loss_of, media_url, node_labels
 from sessions.blobs import BlobState
 from sessions.tree import Node, NodeKind, Turn, Variation, WorkState
 from stemgen_core.instruments import find_instrument
+from stemgen_core.sampling.judge import MODEL_JUDGE
 
 EMPTY_FEED: Json = {"session_id": None, "revision": 0, "contexts": [], "turns": []}
 PRESET_LABELS = {"tight": "Tight", "balanced": "Balanced", "wild": "Wild", "fast": "Fast", "paper": "Paper"}
@@ -77,6 +78,7 @@ def fit_view(fit: Mapping[str, Any]) -> Json:
             words.append(f"{name} {100 * max(0.0, fit[field]):.0f} %")
     if fit.get("level_db") is not None:
         words.append(_level_words(fit["level_db"]))
+    words += _score_words(fit)
     verdict = fit.get("verdict", "fair")
     return {"verdict": verdict, "words": ", ".join(words), "advice": _advice(fit) if verdict == "poor" else ""}
 
@@ -84,8 +86,8 @@ def fit_view(fit: Mapping[str, Any]) -> Json:
 def ranks(turn: Turn) -> Mapping[str, int]:
     """Return the place of each finished variation, the best first (0), by its id."""
     done = [variation for variation in turn.variations if variation.state is WorkState.DONE]
-    ordered = sorted(done, key=lambda variation: badness(variation.fit or {}))
-    return {variation.id: rank for rank, variation in enumerate(ordered)}
+    order = best_first([variation.fit or {} for variation in done])
+    return {done[place].id: rank for rank, place in enumerate(order)}
 
 
 def _advice(fit: Mapping[str, Any]) -> str:
@@ -116,6 +118,14 @@ def _level_words(level_db: float) -> str:
     if abs(level_db) < 0.5:
         return "as loud as the mix"
     return f"{abs(level_db):.0f} dB {'louder' if level_db > 0 else 'quieter'}"
+
+
+def _score_words(fit: Mapping[str, Any]) -> list[str]:
+    """Say the listening score and who gave it: numbers of two judges can't be compared."""
+    judge, score = judge_of(fit), fit.get("listening_score")
+    if judge is None or score is None:
+        return []
+    return [f"scored {score:.2f} by the {'model' if judge == MODEL_JUDGE else 'listener'}"]
 
 
 def _roots(snapshot: Snapshot) -> Mapping[str, Node]:

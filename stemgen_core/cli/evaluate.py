@@ -47,7 +47,10 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         "--beside", type=Path, metavar="BUNDLE", help="another model, for one more line in the tables of settings"
     )
     parser.add_argument(
-        "--listener", type=Path, metavar="FILE", help="of `stemgen train listener`, for one more score to be judged"
+        "--listener",
+        type=Path,
+        metavar="FILE",
+        help="of `stemgen train listener`, to be judged in place of the bundle's own",
     )
     add_sampling(parser)
     add_model(parser)

@@ -106,6 +106,7 @@ def _write_variation(
         "seconds_spent": round(result.seconds_spent, 3),
         "fit": result.fit.to_json(),
         "listening_score": result.listening_score,
+        "judge": result.judge,
         "chosen_candidates": result.chosen_candidates,
     }
 

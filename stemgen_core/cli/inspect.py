@@ -6,6 +6,7 @@ from typing import Any
 from stemgen_core.checkpoint import read_manifest
 from stemgen_core.cli.options import add_model
 from stemgen_core.instruments import find_instrument
+from stemgen_core.sampling.judge import judge_name
 from stemgen_core.sampling.settings import PRESETS
 
 
@@ -33,6 +34,7 @@ def run_info(parsed: argparse.Namespace) -> None:
     print(f"family        {manifest.family} tokens, {config.spec.name}, {config.spec.frame_rate_hz:g} frames a second")
     print(f"hears         {config.context_codec}")
     print(f"size          {config.dim} wide, {config.num_layers} layers, {config.num_heads} heads")
+    print(f"judged by     {judge_name(manifest)}")
     print(f"window        {manifest.window_frames / config.spec.frame_rate_hz:g} s")
     print(f"instruments   {', '.join(manifest.instruments)}")
     if manifest.genres:

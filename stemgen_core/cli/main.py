@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from stemgen_core.cli import evaluate, examples, generate, inspect, legs, synthesize, train
+from stemgen_core.cli import add_listener, evaluate, examples, generate, inspect, legs, synthesize, train
 from stemgen_core.errors import StemGenError
 
 
@@ -25,7 +25,7 @@ def build_parser(more: Sequence[CommandModule] = ()) -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(prog="stemgen", description="A music model that listens and adds a stem.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (generate, inspect, synthesize, train, evaluate, examples, legs, *more):
+    for module in (generate, inspect, synthesize, train, add_listener, evaluate, examples, legs, *more):
         module.add_commands(commands)
     return parser
 

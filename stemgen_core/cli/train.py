@@ -70,7 +70,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
     listener = train.add_parser("listener", help="a small network that tells true stems from near misses")
     listener.add_argument("corpus", type=Path, metavar="CORPUS", help="as `stemgen synthesize` makes it")
-    listener.add_argument("out", type=Path, metavar="OUT", help="safetensors file, for `stemgen evaluate --listener`")
+    listener.add_argument("out", type=Path, metavar="OUT", help="safetensors file, for `stemgen add-listener`")
     listener.add_argument("--steps", type=int, metavar="N", help="of the whole schedule")
     listener.add_argument("--mixes", type=int, metavar="N", help="that are heard of each piece")
     listener.add_argument("--seed", type=int, metavar="N", help="of the run")

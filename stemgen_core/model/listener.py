@@ -23,7 +23,7 @@ SMOOTHING_FRAMES = (1, 15, 61)  # now, half a second, two and a half seconds
 
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
-    """Sizes of a listener.
+    """What a listener compares, and its sizes.
 
     Attributes:
         num_context_features: F, what is heard of the mix.
@@ -35,6 +35,8 @@ class ListenerConfig:
         num_blocks: of each encoder; block n looks 2^n frames to each side.
         dim: D, of what is compared.
         dropout: 0..1, in training.
+        hears: name of the context codec whose features those are; empty where nobody said.
+        reads: name of the grid of codes that the stem's rows are drawn from; likewise.
     """
 
     num_context_features: int
@@ -46,6 +48,8 @@ class ListenerConfig:
     num_blocks: int = 5
     dim: int = 64
     dropout: float = 0.1
+    hears: str = ""
+    reads: str = ""
 
     def __post_init__(self) -> None:
         """Check the ranges.

@@ -1,4 +1,4 @@
-"""More stems drafted than kept: of several candidates the one that listens best goes on."""
+"""More stems drafted than kept: of several candidates the one that a judge scores highest goes on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from stemgen_core.codec.protocol import LevelRule
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
 from stemgen_core.sampling.drafts import sounding_share
-from stemgen_core.sampling.listening_score import listening_score
+from stemgen_core.sampling.judge import StemJudge
 from stemgen_core.sampling.settings import SamplingSettings
 
 
@@ -21,7 +21,7 @@ class ChosenCodes:
     Attributes:
         codes: int64 [1, K, T].
         candidate: which one it is, 0 .. candidates - 1.
-        score: its listening score, nats per frame and level that plays; None where there was nothing to choose.
+        score: what the judge gave it; None where there was nothing to choose.
     """
 
     codes: torch.Tensor
@@ -45,7 +45,7 @@ def candidate_rngs(seed: int, num_candidates: int, *, first: int = 0) -> list[to
     return [torch.Generator().manual_seed(each) for each in seeds]
 
 
-def decode_best(
+def draft_candidates(
     model: StemTransformer,
     context: torch.Tensor,
     known: torch.Tensor,
@@ -55,8 +55,8 @@ def decode_best(
     settings: SamplingSettings,
     rngs: Sequence[torch.Generator],
     progress: DecodingProgress,
-) -> ChosenCodes:
-    """Generate the hidden codes once per generator, all in one batch, and keep those with the highest listening score.
+) -> torch.Tensor:
+    """Generate the hidden codes once per generator, all in one batch.
 
     Args:
         model: in evaluation mode.
@@ -68,11 +68,14 @@ def decode_best(
         rngs: one per candidate.
         progress: for reports and cancelling; a step of all candidates is one step.
 
+    Returns:
+        int64 [candidates, K, T].
+
     Raises:
         GenerationCancelledError: if the caller asked to stop.
     """
     count = len(rngs)
-    drafts = decode_codes(
+    return decode_codes(
         model,
         context.repeat(count, 1, 1),
         known.repeat(count, 1, 1),
@@ -81,18 +84,37 @@ def decode_best(
         settings=settings,
         rngs=rngs,
         progress=progress,
-    )  # [candidates, K, T]
-    if count == 1:
+    )
+
+
+def choose_best(
+    judge: StemJudge,
+    context: torch.Tensor,
+    drafts: torch.Tensor,
+    conditions: Mapping[str, torch.Tensor],
+    *,
+    rules: Sequence[LevelRule],
+    progress: DecodingProgress,
+) -> ChosenCodes:
+    """Return the draft with the highest score; the first of equals, and never one that rests throughout.
+
+    Args:
+        judge: asked only where there is something to choose.
+        context: float [1, F, T] features or int64 [1, K, T] codes.
+        drafts: int64 [candidates, K, T], without mask tokens.
+        conditions: per field int64 [1], or float [1, values + 1].
+        rules: the levels that the stem uses, coarse to fine.
+        progress: for cancelling.
+
+    Raises:
+        GenerationCancelledError: if the caller asked to stop.
+    """
+    if len(drafts) == 1:
         return ChosenCodes(drafts, 0, None)
     scores = []
     for draft in drafts.split(1):
         progress.check()
-        scores.append(
-            listening_score(model, context, draft, conditions, rules=rules, window_frames=draft.shape[2])
-            if sounding_share(draft, rules, frame_rate_hz=1) > 0
-            else -torch.inf
-        )
+        is_heard = sounding_share(draft, rules, frame_rate_hz=1) > 0
+        scores.append(judge.score(context, draft, conditions, rules=rules) if is_heard else -np.inf)
     best = int(np.argmax(scores))  # the first of equals
-    if scores[best] == -torch.inf:
-        return ChosenCodes(drafts[best : best + 1], best, 0.0)
-    return ChosenCodes(drafts[best : best + 1], best, scores[best])
+    return ChosenCodes(drafts[best : best + 1], best, max(scores) if max(scores) > -np.inf else 0.0)

@@ -34,6 +34,7 @@ from stemgen_core.instruments import Instrument
 from stemgen_core.model.config import SIZES, ModelConfig, build_config
 from stemgen_core.model.harmony import HarmonyConfig
 from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.sampling.judge import LISTENER_NAME
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.training.conditions import AUDIO_FIELDS, FIELDS
 from stemgen_core.training.examples import ExampleBatch, ExampleBatches, WindowPlace
@@ -150,9 +151,9 @@ class ScoreFamily:
         return {"listening": score.total} | asdict(score)
 
     def write_codec(self, folder: Path) -> None:
-        """Take along the shipped sounds, where the bundle has none yet: they are played, not trained."""
+        """Take along the shipped sounds and listener, where the bundle has none yet: neither depends on the weights."""
         folder.mkdir(parents=True, exist_ok=True)
-        for shipped in SHIPPED_BUNDLE_PATH.glob("sounds*"):
+        for shipped in [*SHIPPED_BUNDLE_PATH.glob("sounds*"), *SHIPPED_BUNDLE_PATH.glob(LISTENER_NAME)]:
             if not (folder / shipped.name).exists():
                 shutil.copyfile(shipped, folder / shipped.name)
 

@@ -8,7 +8,7 @@ import torch
 
 from stemgen_core.codec import context_features
 from stemgen_core.codec.score_roll import NUM_ROWS
-from stemgen_core.codec.score_tokens import LOWEST_PITCH, NUM_PITCHES
+from stemgen_core.codec.score_tokens import LOWEST_PITCH, NUM_PITCHES, SCORE_SPEC
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.model.listener import ContrastiveListener, ListenerConfig
@@ -20,6 +20,8 @@ SIZES = ListenerConfig(
     num_semitones=context_features.NUM_SEMITONES,
     num_keys=NUM_PITCHES,
     first_key=LOWEST_PITCH - context_features.LOWEST_SEMITONE,
+    hears=context_features.NAME,
+    reads=SCORE_SPEC.name,
 )
 MAX_GRADIENT_NORM = 1.0
 WARM_UP_STEPS = 50

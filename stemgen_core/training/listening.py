@@ -16,8 +16,9 @@ from stemgen_core.corpus.piece import Piece
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.instruments import Instrument, find_instrument
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.sampling.candidates import candidate_rngs, decode_best
+from stemgen_core.sampling.candidates import candidate_rngs, choose_best, draft_candidates
 from stemgen_core.sampling.decode import DecodingProgress
+from stemgen_core.sampling.judge import ModelJudge
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
 from stemgen_core.training.examples import ExampleBatch, WindowPlace
@@ -136,16 +137,21 @@ def _generate(
         known[:, level] = SCORE_SPEC.mask_token_id
     rules = score_rules(instrument)
     num_steps = sum(settings.steps_at(index) for index in range(len(rules)))
-    best = decode_best(
+    progress = DecodingProgress(num_steps)
+    context = batch.context[item : item + 1]
+    conditions = {name: values[item : item + 1] for name, values in batch.conditions.items()}
+    drafts = draft_candidates(
         model,
-        batch.context[item : item + 1],
+        context,
         known,
-        {name: values[item : item + 1] for name, values in batch.conditions.items()},
+        conditions,
         rules=rules,
         settings=settings,
         rngs=candidate_rngs(seed, settings.num_candidates),
-        progress=DecodingProgress(num_steps),
+        progress=progress,
     )
+    judge = ModelJudge(model, known.shape[2])  # a model in training has no listener beside it
+    best = choose_best(judge, context, drafts, conditions, rules=rules, progress=progress)
     return decode_notes(best.codes[0], instrument)
 
 

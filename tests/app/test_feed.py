@@ -9,7 +9,7 @@ import pytest
 from app.errands import Pilot
 from app.machine import machine_words
 from app.orders import StemOrder, StemRecipe, recipe_of_turn
-from app.ranking import badness
+from app.ranking import badness, best_first
 from app.services import Studio
 from app.ui.feed_handlers import FeedHandlers
 from app.ui.feed_view import feed_view, fit_view, ranks
@@ -189,6 +189,62 @@ def test_the_best_is_the_surest_in_sync_then_what_the_model_hears_then_what_agre
     ]
 
     assert sorted(reversed(in_order), key=badness) == in_order
+    judged = in_order[:6]
+    assert best_first(judged[::-1]) == [5, 4, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("judge", [{}, {"judge": "model"}, {"judge": "listener-1a2b"}])
+def test_variations_follow_whoever_judged_them_all(judge: dict) -> None:
+    fits = [{**FINE, "listening_score": score, **judge} for score in (0.1, 4.0, -2.0, 1.0)]
+
+    assert best_first(fits) == [1, 3, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"judge": "listener-1a2b", "listening_score": 9.0},
+        {"judge": "listener-1a2b", "listening_score": -9.0},
+        {"listening_score": None},
+    ],
+    ids=["above", "below", "unscored"],
+)
+def test_scores_of_two_judges_are_not_compared(others: dict) -> None:
+    fits = [
+        {**FINE, "listening_score": 0.1, "harmony_agreement": 0.7},  # kept before judges were named
+        {**FINE, "harmony_agreement": 0.8} | others,
+        {**FINE, "listening_score": 0.0, "judge": "model"},
+    ]
+
+    assert best_first(fits) == [2, 1, 0]  # by what was measured
+
+
+def test_what_is_silent_or_says_nothing_keeps_the_others_comparable_or_comes_last() -> None:
+    silent = {"verdict": "poor", "is_silent": True, "listening_score": 0.0, "judge": "model"}
+    fits = [silent, *({**FINE, "listening_score": score, "judge": "listener-1a2b"} for score in (-3.0, -2.0))]
+
+    assert best_first(fits) == [2, 1, 0]
+    assert best_first([]) == []
+
+
+def test_every_variation_shows_its_score_and_whose_it_is() -> None:
+    words = [
+        fit_view({**FINE, **judged})["words"]
+        for judged in (
+            {},
+            {"listening_score": None, "judge": None},
+            {"listening_score": 0.416},
+            {"listening_score": 0.416, "judge": "model"},
+            {"listening_score": -4.2, "judge": "listener-1a2b"},
+        )
+    ]
+
+    assert words[0] == words[1]
+    assert [each.removeprefix(words[0]) for each in words[2:]] == [
+        ", scored 0.42 by the model",
+        ", scored 0.42 by the model",
+        ", scored -4.20 by the listener",
+    ]
 
 
 def test_only_finished_variations_have_a_rank(open_studio: OpenStudio) -> None:

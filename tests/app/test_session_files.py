@@ -75,6 +75,11 @@ def _replace_sounds(content: bytes) -> Callable[[dict[str, Any], dict[str, bytes
         (lambda r, _: r["nodes"][1].update(instrument="kazoo"), "There is no instrument called 'kazoo'"),
         (lambda r, _: r["turns"][0].update(settings={"num_steps": {"a": {"b": {"c": {"d": {}}}}}}), "settings"),
         (lambda r, _: r["variations"][0].update(fit={"offset_ms": "<b>"}), "offset_ms of a sound is no number"),
+        (
+            lambda r, _: r["variations"][0].update(fit={"listening_score": "9"}),
+            "listening_score of a sound is no number",
+        ),
+        (lambda r, _: r["variations"][0].update(fit={"judge": ["me"]}), "who judged a sound is no name"),
         (lambda r, _: r["variations"][0].update(fit={"words": "x" * 501}), "measures can't be read"),
     ],
 )

@@ -1,15 +1,20 @@
 """The model that ships."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from stemgen_core.audio import read_audio
-from stemgen_core.checkpoint import read_manifest
+from stemgen_core.checkpoint import MANIFEST_NAME, read_manifest
+from stemgen_core.codec.protocol import DecodedStem
 from stemgen_core.generator import GenerationRequest, StemGenerator
+from stemgen_core.sampling.judge import LISTENER_NAME, ListenerJudge, add_listener
 from stemgen_core.sampling.settings import PRESETS
+from stemgen_core.score import Note
 from stemgen_core.training.families import ScoreFamily
+from tests.core.tiny_models import toy_listener
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "bundle"
@@ -30,6 +35,32 @@ def test_it_is_small_enough_to_ship() -> None:
 
 def test_the_model_card_is_about_this_model(generator: StemGenerator) -> None:
     assert generator.model_id in (ROOT / "MODEL.md").read_text(encoding="utf-8")
+
+
+def test_a_listener_beside_it_does_not_make_it_another_model(tmp_path: Path) -> None:
+    shutil.copyfile(BUNDLE / MANIFEST_NAME, tmp_path / MANIFEST_NAME)
+    toy_listener().save(tmp_path / "listener", {})
+
+    assert read_manifest(BUNDLE).model_id == "score-e877aa2efc57"  # what takes in people's trees name
+    assert add_listener(tmp_path, tmp_path / "listener").model_id == "score-e877aa2efc57"
+
+
+def test_its_listener_judges(generator: StemGenerator) -> None:
+    assert isinstance(generator.judge, ListenerJudge)
+    assert generator.judge.name in (ROOT / "MODEL.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("late_beats", "expected"), [(0.0, 24.07), (0.15, 3.09), (0.3, 6.60), (0.37, 1.61)])
+def test_a_bass_on_the_beat_is_scored_far_above_one_beside_it(
+    generator: StemGenerator, late_beats: float, expected: float
+) -> None:
+    context, beat_s = read_audio(DRUM_LOOP), 60 / 103.6
+    starts_s = [beat_s * (beat + late_beats) for beat in range(15)]
+    notes = tuple(Note(start_s, 40, 0.8 * beat_s, 90) for start_s in starts_s)
+
+    score = generator.score_stem(context, DecodedStem(context, notes), "bass")
+
+    assert score == pytest.approx(expected, abs=0.05)
 
 
 @pytest.mark.parametrize("instrument", ["bass", "piano", "drums"])
@@ -62,10 +93,11 @@ def test_every_instrument_that_is_offered_has_sounds(generator: StemGenerator) -
     assert len(generator.instruments) >= 8
 
 
-def test_a_trained_bundle_takes_the_shipped_sounds_along_and_keeps_its_own(tmp_path: Path) -> None:
+def test_a_trained_bundle_takes_the_shipped_sounds_and_listener_along_and_keeps_its_own(tmp_path: Path) -> None:
     (tmp_path / "sounds.json").write_text("own")
 
     ScoreFamily().write_codec(tmp_path)
 
     assert (tmp_path / "sounds.sf3").read_bytes() == (BUNDLE / "sounds.sf3").read_bytes()
+    assert (tmp_path / LISTENER_NAME).read_bytes() == (BUNDLE / LISTENER_NAME).read_bytes()
     assert (tmp_path / "sounds.json").read_text() == "own"

@@ -1,5 +1,6 @@
 """Bundles on disk: what is written is read again, and what was damaged is named."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from stemgen_core.checkpoint import (
     MANIFEST_NAME,
     WEIGHTS_NAME,
     BundleManifest,
+    add_file,
     load_bundle,
     read_manifest,
     save_bundle,
@@ -109,6 +111,53 @@ def test_a_file_that_the_manifest_does_not_name_is_not_used(folder: Path) -> Non
 
     with pytest.raises(CheckpointError, match=r"lacks its file stranger\.txt"):
         bundle.file("stranger.txt")
+
+
+def test_a_file_that_is_added_is_the_only_thing_that_changes(folder: Path) -> None:
+    before = (folder / MANIFEST_NAME).read_text()
+
+    manifest = add_file(folder, "more.txt", b"more")
+
+    assert load_bundle(folder).file("more.txt").read_bytes() == b"more"
+    assert manifest == read_manifest(folder)
+    after = json.loads((folder / MANIFEST_NAME).read_text())
+    assert after["files"].pop("more.txt")
+    assert json.dumps(after, indent=1) + "\n" == before
+    assert {path.name for path in folder.iterdir()} == {MANIFEST_NAME, WEIGHTS_NAME, EXTRA, "more.txt"}
+
+
+@pytest.mark.parametrize("num_writes", range(4))
+def test_a_bundle_can_be_loaded_wherever_adding_a_file_was_interrupted(
+    num_writes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_file(folder, "more.txt", b"old")
+    replace, writes = Path.replace, iter(range(num_writes))
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if next(writes, None) is None:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with contextlib.suppress(KeyboardInterrupt):
+        add_file(folder, "more.txt", b"new")
+
+    bundle = load_bundle(folder)
+    assert ("more.txt" in bundle.manifest.files) == (num_writes in (0, 3))
+    if "more.txt" in bundle.manifest.files:
+        assert bundle.file("more.txt").read_bytes() == (b"new" if num_writes == 3 else b"old")
+
+
+@pytest.mark.parametrize("name", [MANIFEST_NAME, WEIGHTS_NAME])
+def test_what_makes_the_model_is_not_added_to_it(name: str, folder: Path) -> None:
+    with pytest.raises(ValueError, match=f"{name} is no file beside the model"):
+        add_file(folder, name, b"")
+
+
+def test_nothing_is_added_to_what_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="There is no model at"):
+        add_file(tmp_path, "more.txt", b"")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_without_a_manifest_is_no_model(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-import stemgen_core.generator as generator_module
 from stemgen_core.checkpoint import Bundle, BundleManifest
 from stemgen_core.codec.protocol import DecodedStem, LevelRule
 from stemgen_core.codec.score_codec import score_rules
@@ -16,7 +15,7 @@ from stemgen_core.conditioning import ConditionField
 from stemgen_core.errors import AudioFormatError, GenerationCancelledError, InvalidRequestError
 from stemgen_core.generator import GenerationRequest, GenerationResult, StemGenerator, check_context
 from stemgen_core.instruments import Instrument, find_instrument
-from stemgen_core.sampling.candidates import ChosenCodes
+from stemgen_core.sampling import whole_stem
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.score import Note
@@ -381,14 +380,14 @@ def test_one_candidate_is_the_first_of_several(toy: Toy) -> None:
 def silent_at_first(num_silent: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Let the first drafts be rests; return a list that grows with the first number drawn for each draft."""
     drawn: list[int] = []
-    real = generator_module.decode_best
+    real = whole_stem.draft_candidates
 
-    def decode(*arguments: Any, rngs: list[torch.Generator], **options: Any) -> ChosenCodes:
+    def draft(*arguments: Any, rngs: list[torch.Generator], **options: Any) -> torch.Tensor:
         drawn.append(rngs[0].initial_seed())
-        best = real(*arguments, rngs=rngs, **options)
-        return replace(best, codes=torch.zeros_like(best.codes)) if len(drawn) <= num_silent else best
+        drafts = real(*arguments, rngs=rngs, **options)
+        return torch.zeros_like(drafts) if len(drawn) <= num_silent else drafts
 
-    monkeypatch.setattr(generator_module, "decode_best", decode)
+    monkeypatch.setattr(whole_stem, "draft_candidates", draft)
     return drawn
 
 

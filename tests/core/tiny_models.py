@@ -1,16 +1,22 @@
 """Models small enough for every test, with weights large enough that every input changes the output."""
 
 import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from stemgen_core.checkpoint import BundleManifest, save_bundle
 from stemgen_core.codec import context_features
-from stemgen_core.codec.score_tokens import SCORE_SPEC
+from stemgen_core.codec.protocol import LevelRule
+from stemgen_core.codec.score_roll import NUM_ROWS
+from stemgen_core.codec.score_tokens import LOWEST_PITCH, NUM_PITCHES, SCORE_SPEC
 from stemgen_core.conditioning import ConditionField
 from stemgen_core.instruments import INSTRUMENTS
 from stemgen_core.model.config import ModelConfig
+from stemgen_core.model.listener import ContrastiveListener, ListenerConfig
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.types import CodecSpec, Waveform
 
@@ -81,6 +87,50 @@ def write_score_bundle(
         (folder / SOUNDS.name).symlink_to(SOUNDS)
     manifest = BundleManifest("score", config, window_frames, OFFERED, genres=genres, training={"steps": 0})
     return save_bundle(folder, manifest, toy_model(seed, config))
+
+
+def toy_listener(seed: int = 0, **changes: Any) -> ContrastiveListener:
+    """Return an untrained listener of the score family's features and notes."""
+    options = {
+        "num_semitones": context_features.NUM_SEMITONES,
+        "num_keys": NUM_PITCHES,
+        "first_key": LOWEST_PITCH - context_features.LOWEST_SEMITONE,
+        "width": 8,
+        "num_blocks": 2,
+        "dim": 4,
+        "hears": context_features.NAME,
+        "reads": SCORE_SPEC.name,
+    }
+    config = ListenerConfig(context_features.NUM_FEATURES, NUM_ROWS, **(options | changes))
+    with torch.random.fork_rng():
+        listener = ContrastiveListener(config).eval()
+    with torch.no_grad():
+        for name, parameter in listener.named_parameters():
+            if "sharpness" not in name and "gain" not in name:
+                parameter.normal_(0, 0.2, generator=seeded(1_000 * seed + zlib.crc32(name.encode())))
+    return listener
+
+
+@dataclass
+class TableJudge:
+    """Scores a stem by the code of its leading level in frame 4."""
+
+    scores: Mapping[int, float]
+    is_quick: bool = False
+    num_asked: int = 0
+
+    name = "table"
+
+    def score(
+        self,
+        context: torch.Tensor,
+        codes: torch.Tensor,
+        conditions: Mapping[str, torch.Tensor],
+        *,
+        rules: Sequence[LevelRule],
+    ) -> float:
+        self.num_asked += 1
+        return self.scores[int(codes[0, 0, 4])]
 
 
 def tone(duration_s: float, rate_hz: int = 32_000, *, num_channels: int = 1, pitch_hz: float = 220.0) -> Waveform:

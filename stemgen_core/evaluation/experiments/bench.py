@@ -24,7 +24,7 @@ from stemgen_core.evaluation.obedience import (
     train_on_corpus,
 )
 from stemgen_core.generator import StemGenerator
-from stemgen_core.model.listener import ContrastiveListener
+from stemgen_core.sampling.judge import ListenerJudge, ModelJudge, StemJudge, read_listener
 from stemgen_core.sampling.settings import SamplingSettings
 from stemgen_core.types import Waveform
 
@@ -85,7 +85,7 @@ class BenchPlan:
         seed: of windows and variations.
         embedding: weights of a published network for one more Frechet distance; None without.
         beside: folder of another model, for one more line in the tables of settings; None without.
-        listener: file of a contrastive listener, to be judged beside the model's own score; None without.
+        listener: file of a contrastive listener, to be judged beside the model's own score; None takes the bundle's.
     """
 
     bundle: Path
@@ -148,13 +148,21 @@ class Bench:
         return None if self.plan.embedding is None else load_embedding(self.plan.embedding)
 
     @functools.cached_property
-    def listener(self) -> ContrastiveListener | None:
-        """The contrastive listener that was asked for.
+    def judges(self) -> dict[str, StemJudge]:
+        """Who could score variations: the model, and a listener where one was asked for or the bundle has one.
 
         Raises:
-            CheckpointError: if its file can't be used.
+            CheckpointError: if the listener's file can't be used.
         """
-        return None if self.plan.listener is None else ContrastiveListener.load(self.plan.listener)
+        manifest, own = self.generator.bundle.manifest, self.generator.judge
+        judges: dict[str, StemJudge] = {
+            "listening score (the model's)": ModelJudge(self.generator.bundle.model, manifest.window_frames)
+        }
+        if self.plan.listener is not None:
+            judges["contrastive listener"] = read_listener(self.plan.listener, manifest)
+        elif isinstance(own, ListenerJudge):
+            judges["contrastive listener"] = own
+        return judges
 
     @functools.cached_property
     def held_out(self) -> list[CorpusPiece]:
@@ -166,10 +174,10 @@ class Bench:
         pieces = self.corpus.pieces("train")
         return pieces[:: max(1, len(pieces) // count)][:count]
 
-    def listening_score(self, context: Waveform, stem: Candidate) -> float | None:
-        """Return the model's own score of a pair, the one that orders variations."""
+    def score_pair(self, judge: StemJudge, context: Waveform, stem: Candidate) -> float | None:
+        """Return what a judge makes of a pair."""
         decoded = DecodedStem(stem.audio, stem.notes)
-        return self.generator.score_stem(context, decoded, stem.instrument)
+        return self.generator.score_stem(context, decoded, stem.instrument, judge=judge)
 
     def _lessons(self, report: Report | None) -> tuple[list[HeardStem], list[HeardStem]]:
         """Return windows of stems to learn from and of held-out ones, heard once for all labels."""

@@ -9,10 +9,6 @@ import numpy as np
 import torch
 
 from stemgen_core.analysis.fit import measure_fit
-from stemgen_core.audio import resample, with_channels
-from stemgen_core.codec.context_features import BandFeatures
-from stemgen_core.codec.score_roll import score_roll
-from stemgen_core.codec.score_tokens import SCORE_SPEC, encode_notes
 from stemgen_core.corpus.storage import CorpusPiece
 from stemgen_core.evaluation.controls import mean_interval, random_partners
 from stemgen_core.evaluation.experiments.bench import Bench, Report
@@ -32,7 +28,6 @@ from stemgen_core.evaluation.near_misses import (
 )
 from stemgen_core.evaluation.tables import Cell, Table
 from stemgen_core.instruments import find_instrument
-from stemgen_core.model.listener import ContrastiveListener
 from stemgen_core.score import crop_notes
 from stemgen_core.types import Waveform
 
@@ -121,14 +116,6 @@ def fit_score(context: Waveform, stem: Candidate) -> float | None:
     return float(np.mean(agreements)) if agreements else None
 
 
-def listener_score(listener: ContrastiveListener, context: Waveform, stem: Candidate) -> float:
-    """Return what a contrastive listener makes of a pair: bands of the mix, and the stem's notes as a roll."""
-    heard = resample(with_channels(context, BandFeatures.num_channels), SCORE_SPEC.sample_rate_hz)
-    num_frames = -(-heard.num_audio_samples // SCORE_SPEC.hop_length)
-    codes = encode_notes(stem.notes, find_instrument(stem.instrument), num_frames)[None]
-    return float(listener.score(BandFeatures().encode(heard, num_frames)[None], score_roll(codes)))
-
-
 def run(bench: Bench, report: Report) -> list[Table]:
     """Let every score that could choose tell true stems from near misses."""
     plan = bench.plan
@@ -140,17 +127,16 @@ def run(bench: Bench, report: Report) -> list[Table]:
             case = draw_case(entry, bench.offered, plan.window_s, rng)
             cases += [] if case is None else [case]
     misses = near_misses(cases, plan.seed)
-    scorers: dict[str, PairScorer] = {
-        "fit (agreements on audio)": fit_score,
-        "listening score (the model's)": bench.listening_score,
-    }
-    if bench.listener is not None:
-        scorers["contrastive listener"] = partial(listener_score, bench.listener)
+    scorers: dict[str, PairScorer] = {"fit (agreements on audio)": fit_score}
+    scorers |= {name: partial(bench.score_pair, judge) for name, judge in bench.judges.items()}
     rows: list[tuple[Cell, ...]] = []
+    apart: dict[str, dict[str, np.ndarray]] = {}
     total = len(scorers) * (1 + len(KINDS))
     for number, (name, scorer) in enumerate(scorers.items()):
         first = number * (1 + len(KINDS))
-        rows += _judge(name, scorer, cases, misses, lambda done, first=first: report(first + done, total))
+        found, apart[name] = _judge(name, scorer, cases, misses, lambda done, first=first: report(first + done, total))
+        rows += found
+    model, *others = bench.judges
     return [
         Table(
             "judging",
@@ -162,8 +148,22 @@ def run(bench: Bench, report: Report) -> list[Table]:
             " semitones (no drums).",
             ("score", "near miss", "told apart", "area under curve", "s per pair"),
             tuple(rows),
-        )
+        ),
+        *(_compare(name, apart[name], model, apart[model]) for name in others),
     ]
+
+
+def _compare(name: str, apart: dict[str, np.ndarray], other: str, apart_by_other: dict[str, np.ndarray]) -> Table:
+    """Say by how much one score tells more near misses apart than another, on the same pairs."""
+    gains = {kind: apart[kind] - apart_by_other[kind] for kind in KINDS}
+    gains["all"] = np.nanmean(np.stack(list(gains.values())), axis=0)  # windows are drawn together with all their kinds
+    return Table(
+        "judging_gain",
+        f"The {name} against the {other}",
+        f"Told apart by the {name} less by the {other}, window by window; all: the mean of a window's kinds.",
+        ("near miss", "gain"),
+        tuple((kind, mean_interval(gain)) for kind, gain in gains.items()),
+    )
 
 
 def _judge(
@@ -172,17 +172,21 @@ def _judge(
     cases: Sequence[Case],
     misses: dict[str, list[Candidate | None]],
     report: Callable[[int], None],
-) -> list[tuple[Cell, ...]]:
+) -> tuple[list[tuple[Cell, ...]], dict[str, np.ndarray]]:
+    """Return a row of the table per kind, and per kind whether each case was told apart, nan where it is no case."""
     contexts, started = [case.context for case in cases], time.monotonic()
     true = score_all(scorer, contexts, [case.true for case in cases])
     seconds = (time.monotonic() - started) / max(1, len(cases))
     rows: list[tuple[Cell, ...]] = []
+    apart: dict[str, np.ndarray] = {}
     for number, kind in enumerate(KINDS):
         report(number + 1)
         # A case without such a near miss is no case; a score without an answer is half right.
         which = [index for index, miss in enumerate(misses[kind]) if miss is not None]
         scores = score_all(scorer, [contexts[index] for index in which], [misses[kind][index] for index in which])
         area = evaluate(true[which], scores)["area_under_curve"]
-        rows.append((name, kind, mean_interval(told_apart(true[which], scores)), area, seconds))
+        apart[kind] = np.full(len(cases), np.nan)
+        apart[kind][which] = told_apart(true[which], scores)
+        rows.append((name, kind, mean_interval(apart[kind]), area, seconds))
     report(1 + len(KINDS))
-    return rows
+    return rows, apart

@@ -19,6 +19,7 @@ from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation.experiments.bench import BenchPlan
 from stemgen_core.evaluation.tables import Table, join_markdown, table_from_json
+from stemgen_core.sampling.judge import judge_name
 
 
 def key_of(plan: BenchPlan) -> dict[str, Any]:
@@ -28,13 +29,16 @@ def key_of(plan: BenchPlan) -> dict[str, Any]:
         CheckpointError: if there is no model.
         InvalidRequestError: if there is no corpus.
     """
+    manifest = read_manifest(plan.bundle)
     key = {
-        "model_id": read_manifest(plan.bundle).model_id,
+        "model_id": manifest.model_id,
         "settings": asdict(plan.settings),
         "window_s": plan.window_s,
         "seed": plan.seed,
         "corpus": Corpus.open(plan.corpus).manifest,
     }
+    if plan.settings.num_candidates > 1:  # otherwise nobody chooses
+        key["judge"] = judge_name(manifest)
     return json.loads(json.dumps(key))  # a tuple of steps is a list in the files
 
 
@@ -88,12 +92,13 @@ def write_page(plan: BenchPlan, names: Sequence[str], path: Path) -> str:
             " Run `stemgen evaluate` first."
         )
     first = records[0]
+    decoding = _settings_text(first["settings"], first.get("judge"))
     minutes = [sum(record[what] for record in records) / 60 for what in ("seconds", "cpu_seconds")]
     head = [
         "## How well it listens, table by table",
         "",
         f"Model `{first['model_id']}`; corpus of seed {first['corpus']['seed']}, {first['num_held_out']} held-out"
-        f" pieces; windows of {first['window_s']:g} s; seed {first['seed']}. {_settings_text(first['settings'])}",
+        f" pieces; windows of {first['window_s']:g} s; seed {first['seed']}. {decoding}",
         f"Measured on {', '.join(dict.fromkeys(record['machine'] for record in records))}: {minutes[0]:.0f} minutes by"
         f" the clock, {minutes[1]:.0f} of processor time, over all experiments.",
         "Means with 95 % bootstrap intervals; - where nothing could be measured.",
@@ -114,11 +119,11 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {name}, torch {torch.__version__}"
 
 
-def _settings_text(settings: dict[str, Any]) -> str:
+def _settings_text(settings: dict[str, Any], judge: str | None) -> str:
     steps = ", ".join(map(str, settings["num_steps"]))
     form = "joint" if settings["has_joint_guidance"] else "eq. 3"
     count = settings["num_candidates"]
-    choice = "no choice among candidates" if count == 1 else f"the best of {count} candidates by the listening score"
+    choice = "no choice among candidates" if count == 1 else f"the best of {count} candidates as judged by {judge}"
     return (
         f"Decoding: steps {steps}; guidance {settings['context_guidance_scale']:g} for the context and"
         f" {settings['instrument_guidance_scale']:g} for the instrument ({form}),"

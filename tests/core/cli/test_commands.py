@@ -1,6 +1,7 @@
 """The other commands, the parser and the exit codes."""
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from stemgen_core.cli.options import read_sampling
 from stemgen_core.evaluation import obedience
 from stemgen_core.sampling.settings import PRESETS
 from stemgen_core.training import lm
-from tests.core.tiny_models import OFFERED, write_score_bundle
+from tests.core.tiny_models import OFFERED, toy_listener, write_score_bundle
 from tests.core.toy_corpus import write_toy_corpus
 
 GENERATE = ["generate", "a.wav", "--instrument", "bass", "--out", "b"]
 COMMANDS = ["generate", "instruments", "info", "synthesize", "evaluate", "examples"]
-COMMANDS += ["train codec", "train lm", "train listener"]
+COMMANDS += ["train codec", "train lm", "train listener", "add-listener"]
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +173,30 @@ def test_lm_trains_and_writes_a_bundle_that_plays(
     assert "2 steps; the schedule is at its end" in capsys.readouterr().out
     assert manifest.training["config"]["seed"] == 5
     assert manifest.training["config"]["window_frames"] == manifest.window_frames == 24
+
+
+def test_a_listener_is_added_to_a_bundle_and_judges_from_then_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, path = tmp_path / "bundle", tmp_path / "listener.safetensors"
+    manifest = write_score_bundle(bundle)
+    toy_listener().save(path, {})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    assert main(["add-listener", str(path), str(bundle)]) == 0
+    assert main(["info", "--model", str(bundle)]) == 0
+
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{manifest.model_id} is judged by listener-{digest[:12]}\n")
+    assert f"judged by     listener-{digest[:12]}" in printed
+
+
+def test_a_listener_of_something_else_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_score_bundle(tmp_path / "bundle")
+    toy_listener(hears="ears").save(tmp_path / "other", {})
+
+    assert main(["add-listener", str(tmp_path / "other"), str(tmp_path / "bundle")]) == 1
+    assert "hears ears and reads score-" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -10,8 +10,6 @@ import torch
 
 from stemgen_core.audio import write_wav
 from stemgen_core.checkpoint import read_manifest
-from stemgen_core.codec.context_features import BandFeatures
-from stemgen_core.codec.score_roll import NUM_ROWS
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.evaluation import obedience
@@ -21,13 +19,13 @@ from stemgen_core.evaluation.experiments.bench import SIZES, Bench, BenchPlan, S
 from stemgen_core.evaluation.experiments.results import read_tables, write_page, write_result
 from stemgen_core.evaluation.experiments.running import EXPERIMENTS, run_experiments
 from stemgen_core.evaluation.near_misses import Candidate
-from stemgen_core.evaluation.tables import Table, table_from_json
-from stemgen_core.model.listener import ContrastiveListener, ListenerConfig
+from stemgen_core.evaluation.tables import Cell, Table, table_from_json
+from stemgen_core.sampling.judge import add_listener, read_listener
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.score import Note
 from stemgen_core.types import Waveform
 from tests.core.listening_sounds import RATE_HZ, hits, plucks, random_piece, waveform
-from tests.core.tiny_models import write_score_bundle
+from tests.core.tiny_models import toy_listener, write_score_bundle
 from tests.core.toy_corpus import write_toy_corpus
 
 TINY = Size(
@@ -237,26 +235,55 @@ def test_near_misses_of_a_case_are_what_they_say(plan: BenchPlan) -> None:
         assert (high is None) == (case.true.instrument == "drums")
 
 
+def mean_of(cell: Cell) -> float:
+    assert isinstance(cell, Interval)
+    return cell.mean
+
+
 def test_a_listener_that_is_asked_for_is_judged_too(plan: BenchPlan, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    listener = ContrastiveListener(ListenerConfig(BandFeatures.num_features, NUM_ROWS, width=8, num_blocks=1))
-    listener.save(tmp_path / "one.safetensors", {})
+    toy_listener().save(tmp_path / "one.safetensors", {})
     asked = replace(plan, size=replace(TINY, judged=2), listener=tmp_path / "one.safetensors")
 
-    (table,) = judging.run(Bench.open(asked), lambda _done, _total: None)
+    table, gains = judging.run(Bench.open(asked), lambda _done, _total: None)
 
     rows = [row for row in table.rows if row[0] == "contrastive listener"]
     assert [row[1] for row in rows] == list(judging.KINDS)
+    assert [row[0] for row in gains.rows] == [*judging.KINDS, "all"]
+    apart = {(row[0], row[1]): mean_of(row[2]) for row in table.rows}
+    for kind, gain in gains.rows[:-1]:  # of the same pairs
+        expected = apart["contrastive listener", kind] - apart["listening score (the model's)", kind]
+        assert mean_of(gain) == pytest.approx(expected, nan_ok=True)
 
 
-def test_a_listener_reads_the_mix_and_the_notes_of_a_stem() -> None:
-    torch.manual_seed(0)
-    listener = ContrastiveListener(ListenerConfig(BandFeatures.num_features, NUM_ROWS, width=8, num_blocks=1)).eval()
+def test_who_is_judged_is_the_model_and_the_bundles_listener_or_the_one_asked_for(
+    plan: BenchPlan, tmp_path: Path
+) -> None:
+    own, asked = tmp_path / "own.safetensors", tmp_path / "asked.safetensors"
+    toy_listener(0).save(own, {})
+    toy_listener(1).save(asked, {})
+    write_score_bundle(tmp_path / "bundle", window_frames=50)
+    without = Bench.open(replace(plan, bundle=tmp_path / "bundle"))
+    add_listener(tmp_path / "bundle", own)
+    has_one = replace(plan, bundle=tmp_path / "bundle")
+
+    names = [
+        [judge.name for judge in bench.judges.values()]
+        for bench in (without, Bench.open(has_one), Bench.open(replace(has_one, listener=asked)))
+    ]
+
+    manifest = read_manifest(tmp_path / "bundle")
+    listeners = [read_listener(path, manifest).name for path in (own, asked)]
+    assert names == [["model"], ["model", listeners[0]], ["model", listeners[1]]]
+
+
+def test_a_listener_reads_the_mix_and_the_notes_of_a_stem(plan: BenchPlan, tmp_path: Path) -> None:
+    toy_listener().save(tmp_path / "one.safetensors", {})
+    bench = Bench.open(replace(plan, listener=tmp_path / "one.safetensors"))
     mix = waveform(plucks([(0.5, 60), (1.0, 64)], 2.0))
     stem = Candidate("piano", mix, (Note(0.5, 60, 0.4, 90), Note(1.0, 64, 0.4, 90)))
 
     scores = [
-        judging.listener_score(listener, context, one)
+        bench.score_pair(bench.judges["contrastive listener"], context, one)
         for context, one in (
             (mix, stem),
             (mix, replace(stem, audio=waveform(np.zeros(10)))),
@@ -267,6 +294,28 @@ def test_a_listener_reads_the_mix_and_the_notes_of_a_stem() -> None:
 
     assert scores[0] == scores[1]  # what a stem sounds like is not asked
     assert scores[0] not in scores[2:]
+
+
+def test_tables_with_candidates_say_who_chose_and_do_not_compare_with_another_judges(
+    plan: BenchPlan, tmp_path: Path
+) -> None:
+    write_score_bundle(tmp_path / "bundle", window_frames=50)
+    several = replace(SETTINGS, num_candidates=2)
+    alone, choosing = (
+        replace(plan, bundle=tmp_path / "bundle", out=tmp_path / name, settings=settings)
+        for name, settings in (("alone", SETTINGS), ("choosing", several))
+    )
+    for each in (alone, choosing):
+        each.out.mkdir()
+        write_result(each, "clips", [Table("a", "A", "", ("x",), ((1,),))], seconds=1, cpu_seconds=1)
+    page = write_page(choosing, ["clips"], tmp_path / "tables.md")
+    toy_listener().save(tmp_path / "one.safetensors", {})
+
+    add_listener(tmp_path / "bundle", tmp_path / "one.safetensors")
+
+    assert "the best of 2 candidates as judged by model." in page
+    assert "no choice among candidates" in write_page(alone, ["clips"], tmp_path / "tables.md")
+    assert read_tables(choosing, ["clips"]) == []
 
 
 def test_clips_are_told_apart_by_pitch_and_cut_to_each_other(plan: BenchPlan, tmp_path: Path) -> None:

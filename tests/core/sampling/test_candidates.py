@@ -7,12 +7,12 @@ import torch
 
 from stemgen_core.codec.protocol import LevelRule
 from stemgen_core.errors import GenerationCancelledError, InvalidRequestError
-from stemgen_core.sampling import candidates
-from stemgen_core.sampling.candidates import ChosenCodes, candidate_rngs, decode_best
+from stemgen_core.sampling.candidates import ChosenCodes, candidate_rngs, choose_best, draft_candidates
 from stemgen_core.sampling.decode import DecodingProgress, decode_codes
+from stemgen_core.sampling.judge import ModelJudge, StemJudge
 from stemgen_core.sampling.listening_score import listening_score
 from stemgen_core.sampling.settings import MAX_CANDIDATES, SamplingSettings
-from tests.core.tiny_models import MASK, random_features, seeded, toy_model
+from tests.core.tiny_models import MASK, TableJudge, random_features, seeded, toy_model
 
 RULES = (LevelRule(0), LevelRule(2))
 SETTINGS = SamplingSettings(num_steps=(3, 2), context_guidance_scale=2.0)
@@ -25,17 +25,23 @@ def hidden(num_frames: int = 12) -> torch.Tensor:
     return codes
 
 
-def best_of(num_candidates: int, seed: int = 0, *, rules: tuple[LevelRule, ...] = RULES) -> ChosenCodes:
-    return decode_best(
-        toy_model(seed),
-        random_features(seed, 1),
-        hidden(),
-        CONDITIONS,
-        rules=rules,
-        settings=SETTINGS,
-        rngs=candidate_rngs(seed, num_candidates),
-        progress=DecodingProgress(5),
-    )
+def best_of(num_candidates: int, seed: int = 0, judge: StemJudge | None = None) -> ChosenCodes:
+    model, context, progress = toy_model(seed), random_features(seed, 1), DecodingProgress(5)
+    drafts = draft_candidates(
+        model, context, hidden(), CONDITIONS,
+        rules=RULES, settings=SETTINGS, rngs=candidate_rngs(seed, num_candidates), progress=progress,
+    )  # fmt: skip
+    return choose(judge or ModelJudge(model, 12), drafts, context, progress)
+
+
+def choose(
+    judge: StemJudge,
+    drafts: torch.Tensor,
+    context: torch.Tensor | None = None,
+    progress: DecodingProgress | None = None,
+) -> ChosenCodes:
+    heard = random_features(0, 1) if context is None else context
+    return choose_best(judge, heard, drafts, CONDITIONS, rules=RULES, progress=progress or DecodingProgress(5))
 
 
 def alone(seed: int, rng: torch.Generator) -> torch.Tensor:
@@ -91,37 +97,56 @@ def test_no_candidate_of_a_seed_is_one_of_the_next_seeds() -> None:
     assert len(set(draws)) == len(draws)
 
 
-def test_a_stem_that_never_plays_is_never_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
-    drafts = torch.zeros(3, 3, 12, dtype=torch.int64)
-    drafts[1:, 0, 4] = torch.tensor([3, 2])
-    scores = {3: -0.5, 2: -0.25}
-    monkeypatch.setattr(candidates, "decode_codes", lambda *_, **__: drafts)
-    monkeypatch.setattr(candidates, "listening_score", lambda _m, _c, codes, *_, **__: scores[int(codes[0, 0, 4])])
+def one_note_each(*codes: int) -> torch.Tensor:
+    drafts = torch.zeros(len(codes), 3, 12, dtype=torch.int64)
+    drafts[:, 0, 4] = torch.tensor(codes)
+    return drafts
 
-    chosen = best_of(3)
+
+def test_a_stem_that_never_plays_is_never_preferred() -> None:
+    judge = TableJudge({0: 9.0, 3: -0.5, 2: -0.25})
+
+    chosen = choose(judge, one_note_each(0, 3, 2, 0))
 
     assert (chosen.candidate, chosen.score) == (2, -0.25)
 
 
-def test_where_none_plays_the_first_is_kept_and_scores_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        candidates, "decode_codes", lambda *_, **__: torch.zeros(3, 3, 12, dtype=torch.int64)
-    )  # fmt: skip
+def test_of_two_equally_good_candidates_the_first_is_kept() -> None:
+    assert choose(TableJudge({3: 0.5, 2: 0.5, 1: 0.25}), one_note_each(1, 3, 2)).candidate == 1
 
-    chosen = best_of(3)
+
+def test_where_none_plays_the_first_is_kept_and_scores_nothing() -> None:
+    chosen = choose(TableJudge({0: 9.0}), one_note_each(0, 0, 0))
 
     assert (chosen.candidate, chosen.score) == (0, 0.0)
 
 
+@pytest.mark.parametrize("best", range(4))
+def test_the_judge_alone_decides_which_draft_goes_on(best: int) -> None:
+    judge = TableJudge({code: float(code == best + 1) for code in range(1, 5)})
+
+    chosen = choose(judge, one_note_each(1, 2, 3, 4))
+
+    assert (chosen.candidate, chosen.score) == (best, 1.0)
+    assert chosen.codes[0, 0, 4] == best + 1
+
+
+def test_nobody_is_asked_where_there_is_nothing_to_choose() -> None:
+    judge = TableJudge({})
+
+    chosen = choose(judge, one_note_each(3))
+
+    assert (chosen.candidate, chosen.score, judge.num_asked) == (0, None, 0)
+
+
 def test_a_request_to_stop_is_obeyed_between_two_scores() -> None:
-    answers = [False] * 6 + [True]  # five steps, one score
+    answers = [False, True]
+    judge = TableJudge({1: 0.0, 2: 0.0, 3: 0.0})
 
     with pytest.raises(GenerationCancelledError):
-        decode_best(
-            toy_model(), random_features(0, 1), hidden(), CONDITIONS, rules=RULES, settings=SETTINGS,
-            rngs=candidate_rngs(0, 3), progress=DecodingProgress(5, None, lambda: answers.pop(0)),
-        )  # fmt: skip
+        choose(judge, one_note_each(1, 2, 3), progress=DecodingProgress(5, None, lambda: answers.pop(0)))
     assert answers == []
+    assert judge.num_asked == 1
 
 
 @pytest.mark.parametrize("count", [0, -1, MAX_CANDIDATES + 1])
