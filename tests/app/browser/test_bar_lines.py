@@ -151,7 +151,9 @@ def band(server: Server, visit: Visit) -> Band:
     )
     loop, at_loop = page.evaluate("[stemStage.dock.tracks[0].track_id, stemStage.dock.node_id]")
     page.evaluate("([atLoop, atA, atB]) => Object.assign(globalThis, { atLoop, atA, atB })", [at_loop, *nodes])
-    return Band(server, page, loop, *stems, at_loop, *nodes)
+    bass_a, bass_b = stems
+    at_a, at_b = nodes
+    return Band(server, page, loop, bass_a, bass_b, at_loop, at_a, at_b)
 
 
 def test_a_switch_happens_on_its_bar_line_while_the_page_does_nothing_at_all(band: Band) -> None:
