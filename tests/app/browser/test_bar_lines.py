@@ -266,7 +266,7 @@ def test_a_jump_before_the_line_is_one_to_the_other_node(band: Band, jump: str) 
     run = band.page.evaluate("stemEngine.run")
     begun = run["startFrame"] - heard.tap.frame - heard.line
     assert begun < 0
-    end = begun + BAR_FRAMES  # no place to turn back is before it
+    end = begun + min(BAR_FRAMES, run["loop"]["end"] - run["offsetFrame"])  # before the loop turns back
     zero_frame = run["startFrame"] - run["offsetFrame"]
     levels = [
         heard.gain(name, begun + 2 * RAMP_FRAMES, end, zero_frame=zero_frame)
