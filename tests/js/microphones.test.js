@@ -32,3 +32,44 @@ for (const [name, worklet] of [
     assert.deepEqual(framesOf(worklet, [128, 256, 1024, 1152]), [128, 256, 1024, 1152]);
   });
 }
+
+// A context that counts the worklets that it was given.
+function contextThat(addModule) {
+  const context = { modules: 0 };
+  context.audioWorklet = {
+    addModule: async (url) => {
+      context.modules += 1;
+      await addModule(url);
+    },
+  };
+  return context;
+}
+
+test("live: the worklet is given to each context once, before the microphone is asked for", async () => {
+  const first = contextThat(() => null);
+  const engine = { context: first };
+  const microphone = new globalThis.stemLiveMicrophone.LiveMicrophone(engine);
+
+  await microphone.prepare();
+  await microphone.prepare();
+  assert.equal(first.modules, 1);
+
+  engine.context = contextThat(() => null); // the next jam has its own
+  await microphone.prepare();
+  assert.equal(engine.context.modules, 1);
+});
+
+test("live: a worklet that failed is tried again, and a page without worklets goes on", async () => {
+  let fails = true;
+  const context = contextThat(() => {
+    if (fails) throw new Error("not now");
+  });
+  const microphone = new globalThis.stemLiveMicrophone.LiveMicrophone({ context });
+
+  await assert.rejects(microphone.prepare(), /not now/);
+  fails = false;
+  await microphone.prepare();
+  assert.equal(context.modules, 2);
+
+  await new globalThis.stemLiveMicrophone.LiveMicrophone({ context: {} }).prepare();
+});

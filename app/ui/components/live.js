@@ -48,6 +48,7 @@ async function start(request) {
   window.stemEngine?.pause();
   const jam = await link.open(request);
   await engine.open(jam.sample_rate_hz);
+  await microphone.prepare().catch(() => null); // what is wrong is said when the microphone is asked for
   const ready = jam.parts.filter((part) => part.playing);
   await Promise.all(ready.map((part) => link.sound(part.playing).promise));
   engine.start({

@@ -15,10 +15,25 @@
       this.engine = engine;
       this.stream = null;
       this.socket = null;
+      this.prepared = null; // the context that has the worklet
     }
 
     get isOpen() {
       return this.stream !== null;
+    }
+
+    // To be called before anything plays: with its first worklet Chromium hands a context's graph to another thread, and
+    // the clock may go on by some blocks that no source plays; what sounded before is then behind what begins after.
+    async prepare() {
+      const { context } = this.engine;
+      if (this.prepared === context || !context.audioWorklet) return; // a page without https has no worklets
+      const url = URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" }));
+      try {
+        await context.audioWorklet.addModule(url);
+      } finally {
+        URL.revokeObjectURL(url);
+      }
+      this.prepared = context;
     }
 
     // Rejects with words where the browser does not allow it.
@@ -31,10 +46,8 @@
       } catch {
         throw new Error("The browser did not allow the microphone.");
       }
+      await this.prepare();
       const { context } = this.engine;
-      const url = URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" }));
-      await context.audioWorklet.addModule(url);
-      URL.revokeObjectURL(url);
       this.source = context.createMediaStreamSource(this.stream);
       this.node = new AudioWorkletNode(context, "live-microphone", { outputChannelCount: [1], channelCount: 1 });
       this.node.connect(context.destination); // silent; of what leads nowhere a busy machine leaves out blocks
