@@ -12,17 +12,20 @@ import torch
 from stemgen_core.codec.bands_for_sound import NUM_FEATURES, extract_for_sound
 from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec
 from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
+from stemgen_core.conditioning import drop_sources
 from stemgen_core.corpus.piece import Piece
 from stemgen_core.corpus.storage import Corpus
 from stemgen_core.errors import InvalidRequestError
 from stemgen_core.generator import GenerationRequest, StemGenerator
 from stemgen_core.model.transformer import StemTransformer
+from stemgen_core.revision import Revision
 from stemgen_core.sampling.settings import PRESETS, SamplingSettings
 from stemgen_core.sound.level import scale_to_level
 from stemgen_core.sound.programs import choose_sound
-from stemgen_core.training import tokens
+from stemgen_core.training import lm, tokens
 from stemgen_core.training.codebook import restart_dead_codes
 from stemgen_core.training.conditions import conditions_of
+from stemgen_core.training.families import AudioFamily
 from stemgen_core.training.fine_tuning import family_of
 from stemgen_core.training.lm import LmTrainer
 from stemgen_core.training.lm_config import LmTrainingConfig
@@ -331,6 +334,34 @@ def test_the_seed_chooses_the_sound_that_a_model_of_sound_is_told(
         assert told
         assert all(values == [asked[-1]] for values in told)
     assert len(set(asked)) > 1
+
+    told.clear()  # part of a stem is made again with the sound that the stem has
+    again = Revision(sound, None, 0.2, 0.6, sound_seed=0)
+    request = GenerationRequest("drums", seed=99, settings=SamplingSettings(num_steps=(2, 1)), revision=again)
+    loaded.generate(sound, request, is_scored=False)
+    assert all(values == [asked[0]] for values in told)
+
+
+def test_the_sound_is_hidden_as_seldom_as_the_instrument_and_genres_more_often(
+    with_bands: Corpus, codec: EncodecCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def spy(*args: Any, **options: Any) -> Any:
+        asked.append((options["dropout"], options["field_dropout"]))
+        return drop_sources(*args, **options)
+
+    monkeypatch.setattr(lm, "drop_sources", spy)
+    config = LmTrainingConfig(size="tiny", num_steps=1, batch_size=2, window_frames=WINDOW, num_held_out_batches=1)
+    trainer = LmTrainer(TokenFamily(codec, with_bands.manifest["tokens"]), with_bands, tmp_path / "run", config)
+    trainer.run(report=lambda _step, _values: None)
+
+    assert asked[0] == (config.condition_dropout, {"genre": 0.5, "stem_category": 0.5})
+
+
+def test_with_bands_the_first_level_is_trained_as_often_as_the_others_together(codec: EncodecCodec) -> None:
+    assert AudioFamily(codec, "bands").first_level_share == 0.5
+    assert AudioFamily(codec).first_level_share is None  # all alike, as in the paper
 
 
 def test_stems_are_told_apart_by_program_and_kits_from_programs(with_bands: Corpus) -> None:
