@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stemgen_core.codec.bands_for_sound import NUM_FEATURES, extract_for_sound
 from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.corpus.storage import Corpus
@@ -71,3 +72,27 @@ def test_context_and_target_are_codes_of_the_same_codec(corpus: Corpus, codec_pa
         samples = corpus.pieces("train")[place.piece].audio[place.stem, start : start + num_frames * 640] / 32_768
         levelled = at_token_level(torch.from_numpy(samples).float()[None], 32_000)
         assert torch.equal(batch.codes[item], codec.encode(levelled[None])[0])
+
+
+def test_a_family_that_hears_bands_cuts_them_from_the_mix_in_tune_where_nothing_is_rough(
+    corpus: Corpus, codec_path: Path
+) -> None:
+    codec = EncodecCodec.load(codec_path)
+    options = {"batch_size": 2, "window_frames": 30, "seed": 0, "is_rough": False}
+    examples = AudioFamily(codec, "bands").batches(corpus.pieces("train"), **options)
+    plain = AudioFamily(codec).batches(corpus.pieces("train"), **options)
+    heard = []
+
+    def note(contexts: torch.Tensor, num_frames: int, rng: object) -> torch.Tensor:
+        heard.append(contexts)
+        return torch.zeros(1, 2, num_frames)
+
+    for index in range(3):
+        batch, same = examples[index], plain[index]
+
+        assert batch.context.shape == (2, NUM_FEATURES, 30)
+        assert torch.equal(batch.codes, same.codes)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plain, "_hear", note)
+            plain[index]
+        assert torch.equal(batch.context[:1], extract_for_sound(heard[-1][:, 0], 30))

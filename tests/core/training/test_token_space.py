@@ -120,3 +120,16 @@ def test_the_first_bands_of_the_analysis_are_the_pitches_of_their_names() -> Non
         sine = torch.sin(2 * torch.pi * 440 * 2 ** ((pitch - 69) / 12) * seconds)
         loudest = codec.analysis(sine[None, None])[0, :, 25].argmax()
         assert abs(codec.analysis.first_pitches[loudest] - pitch) < 0.51
+
+
+@torch.no_grad()
+def test_a_family_that_hears_bands_places_tokens_and_profiles_and_one_that_hears_codes_has_none() -> None:
+    model, codec = _model_that_hears_bands()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    AudioFamily(codec, "bands").prepare(model)
+
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert "harmony.profiles" in changed
+    assert "embedding.tokens.tables.0.weight" in changed
+    assert StemTransformer(AudioFamily(codec).model_config("tiny")).harmony is None
