@@ -261,10 +261,13 @@ def test_where_bands_are_heard_mixes_are_written_as_bands_and_stems_as_codes(
         assert (render["stems"] == load(written, piece.index, 0)["stems"]).mean() > 0.95
 
 
-def test_bands_of_a_mix_are_those_of_the_sum_of_its_stems(corpus: Corpus, codec: EncodecCodec, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tuning_cents", [0.0, 30.0])
+def test_bands_of_a_mix_are_those_of_the_sum_of_its_stems_in_the_tuning_that_was_drawn(
+    corpus: Corpus, codec: EncodecCodec, tmp_path: Path, tuning_cents: float
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokens, "roughen_channels", lambda mix, _rate_hz, _rng: mix)
-        patch.setattr(tokens, "TUNINGS_CENTS", (0.0,))
+        patch.setattr(tokens, "TUNINGS_CENTS", (tuning_cents,))
         patch.setattr(tokens, "MAX_GAIN_DB", 0.0)
         plain = tokenise_corpus(
             iter(corpus.pieces()), corpus, codec, tmp_path / "plain", TokenSettings(1, 2, hearing="bands")
@@ -273,7 +276,7 @@ def test_bands_of_a_mix_are_those_of_the_sum_of_its_stems(corpus: Corpus, codec:
         render = load(plain, entry.index, 0)
         for mix, heard in zip(render["mixes"], render["heard"], strict=True):
             sound = torch.from_numpy(entry.audio[heard].astype(np.float32).sum(0) / 32_768)[None]
-            expected = extract_for_sound(sound, 150)[0]
+            expected = extract_for_sound(sound, 150, tuning_cents=tuning_cents)[0]
             assert np.allclose(mix, expected, atol=0.02)
 
 
