@@ -36,11 +36,13 @@ registerProcessor("tap", class extends AudioWorkletProcessor {
 });
 """
 RECORDER = """
+const loadRecorder = async (context) => {
+  if (context.hasRecorder) return;
+  await context.audioWorklet.addModule(URL.createObjectURL(new Blob([`WORKLET`], { type: "text/javascript" })));
+  context.hasRecorder = true;
+};
 const openRecorder = async (context, numInputs) => {
-  if (!context.hasRecorder) {
-    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([`WORKLET`], { type: "text/javascript" })));
-    context.hasRecorder = true;
-  }
+  await loadRecorder(context);
   const node = new AudioWorkletNode(context, "tap", {
     numberOfInputs: numInputs, numberOfOutputs: 1, channelCount: 1, channelCountMode: "explicit",
   });
@@ -133,6 +135,19 @@ class Tap:
     def rms(self, track_id: str) -> float:
         """Return the level of a track as it leaves the engine."""
         return float(np.sqrt(np.mean(self.after_gain[track_id] ** 2)))
+
+
+def make_ready(page: Page) -> None:
+    """Load the recorder before anything plays.
+
+    With its first worklet Chromium hands an audio graph to another thread. Meanwhile the clock may go on by some blocks
+    that no source plays, so that all that sounded before is behind all that begins after.
+    """
+    page.evaluate(
+        "async () => { RECORDER stemEngine.openContext(); await loadRecorder(stemEngine.context); }".replace(
+            "RECORDER", RECORDER
+        )
+    )
 
 
 def listen(page: Page, seconds: float = 0.6, *, act: str = "", until: str = "true") -> Tap:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
 from tests.app.browser.steps import NUM_BARS, generate, pick, play, start_from_bars
-from tests.app.browser.tap import Tap, let_sound, listen
+from tests.app.browser.tap import Tap, let_sound, listen, make_ready
 
 pytestmark = BROWSER_MARKS
 
@@ -134,6 +134,7 @@ class Heard:
 def band(server: Server, visit: Visit) -> Band:
     page = visit(server.url)
     start_from_bars(page, server.studio.store)
+    make_ready(page)
     page.evaluate(_SHOW_AGAIN)
     generate(page, "Bass", 2)
     nodes: list[str] = []
@@ -151,7 +152,7 @@ def band(server: Server, visit: Visit) -> Band:
     )
     loop, at_loop = page.evaluate("[stemStage.dock.tracks[0].track_id, stemStage.dock.node_id]")
     page.evaluate("([atLoop, atA, atB]) => Object.assign(globalThis, { atLoop, atA, atB })", [at_loop, *nodes])
-    return Band(server, page, loop, *stems, at_loop, *nodes)
+    return Band(server, page, loop, stems[0], stems[1], at_loop, nodes[0], nodes[1])
 
 
 def test_a_switch_happens_on_its_bar_line_while_the_page_does_nothing_at_all(band: Band) -> None:
@@ -265,7 +266,7 @@ def test_a_jump_before_the_line_is_one_to_the_other_node(band: Band, jump: str) 
     run = band.page.evaluate("stemEngine.run")
     begun = run["startFrame"] - heard.tap.frame - heard.line
     assert begun < 0
-    end = begun + BAR_FRAMES  # no place to turn back is before it
+    end = begun + min(BAR_FRAMES, run["loop"]["end"] - run["offsetFrame"])  # before the loop turns back
     zero_frame = run["startFrame"] - run["offsetFrame"]
     levels = [
         heard.gain(name, begun + 2 * RAMP_FRAMES, end, zero_frame=zero_frame)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
 from tests.app.browser.steps import NUM_BARS, audible, generate, pick, play, start_from_bars
-from tests.app.browser.tap import Tap, lag, let_sound, listen
+from tests.app.browser.tap import Tap, lag, let_sound, listen, make_ready
 
 pytestmark = BROWSER_MARKS
 
@@ -23,6 +23,7 @@ def page(server: Server, visit: Visit) -> Page:
     """Return the page on a loop whose bars are known."""
     page = visit(server.url)
     start_from_bars(page, server.studio.store)
+    make_ready(page)
     return page
 
 

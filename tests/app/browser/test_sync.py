@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
 from tests.app.browser.steps import generate, pick, play, start_from_example
-from tests.app.browser.tap import RECORDER, WORKLET, Tap, lag, let_sound, listen
+from tests.app.browser.tap import RECORDER, WORKLET, Tap, lag, let_sound, listen, make_ready
 
 pytestmark = BROWSER_MARKS
 
@@ -16,6 +16,8 @@ pytestmark = BROWSER_MARKS
 def page(server: Server, visit: Visit) -> Page:
     page = visit(server.url)
     start_from_example(page)
+    page.wait_for_function("stemEngine.numFrames > 0")
+    make_ready(page)
     return page
 
 
