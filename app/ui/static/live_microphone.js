@@ -22,8 +22,8 @@
       return this.stream !== null;
     }
 
-    // To be called before anything plays: with its first worklet Chromium hands a context's graph to another thread, and
-    // the clock may go on by some blocks that no source plays; what sounded before is then behind what begins after.
+    // To be called before anything plays: where a context got its first worklet meanwhile, what sounded was at times some
+    // blocks behind what began later (likely since Chromium then restarts rendering on another thread).
     async prepare() {
       const { context } = this.engine;
       if (this.prepared === context || !context.audioWorklet) return; // a page without https has no worklets

@@ -140,8 +140,9 @@ class Tap:
 def make_ready(page: Page) -> None:
     """Load the recorder before anything plays.
 
-    With its first worklet Chromium hands an audio graph to another thread. Meanwhile the clock may go on by some blocks
-    that no source plays, so that all that sounded before is behind all that begins after.
+    Where it was loaded while voices sounded, these were sometimes all three blocks behind what began later, three times
+    in some fifty. The likely cause: with its first worklet Chromium restarts rendering on another thread
+    (`BaseAudioContext::NotifyWorkletIsReady`), and the clock goes on meanwhile by blocks that no source plays.
     """
     page.evaluate(
         "async () => { RECORDER stemEngine.openContext(); await loadRecorder(stemEngine.context); }".replace(
