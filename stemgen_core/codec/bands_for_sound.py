@@ -10,46 +10,31 @@ Layout `bands-pulse-50hz-v1`, per 20 ms frame (docs/decisions/0108-hearing-bands
 
 import torch
 
-from stemgen_core.codec import context_features
 from stemgen_core.codec.context_features import (
     FRAME_LENGTH,
-    NUM_FEATURES,
     NUM_ONSET_BANDS,
     NUM_SEMITONES,
     NUM_SUBFRAMES,
     SAMPLE_RATE_HZ,
+    BandFeatures,
     extract_bands,
 )
 from stemgen_core.codec.pulse_features import extract_pulse
-from stemgen_core.types import CodecSpec, Waveform
+from stemgen_core.types import CodecSpec
 
 NAME = "bands-pulse-50hz-v1"
 HOP_LENGTH = FRAME_LENGTH // 2
 _FRAME_RATE_HZ = SAMPLE_RATE_HZ / HOP_LENGTH
 
 
-class SoundBandFeatures:
-    """Context codec of audio models that hear bands; mono at 32 kHz, the caller resamples."""
+class SoundBandFeatures(BandFeatures):
+    """Context codec of audio models that hear bands, 50 frames a second."""
 
     name = NAME
-    num_features = NUM_FEATURES
-    num_channels = 1
 
-    def encode(self, context: Waveform, num_frames: int) -> torch.Tensor:
-        """Extract features.
-
-        Args:
-            context: one channel at 32 kHz; silence is read beyond its end.
-            num_frames: T.
-
-        Returns:
-            float32 [F, T].
-
-        Raises:
-            ValueError: if the context has another rate or more channels.
-        """
-        context_features.check_context(context)
-        return extract_for_sound(context.samples, num_frames)[0]
+    def _extract(self, samples: torch.Tensor, num_frames: int) -> torch.Tensor:
+        """Extract features of float32 [B, L], float32 [B, F, T]."""
+        return extract_for_sound(samples, num_frames)
 
 
 def fits(spec: CodecSpec, num_channels: int) -> bool:

@@ -34,7 +34,7 @@ _LOUDNESS = 10.0  # log(1 + 10 x): one decade below the active level still count
 
 
 class BandFeatures:
-    """Context codec of the score family.
+    """Context codec of the score family, and of what hears its bands at another rate.
 
     Works on mono audio at 32 kHz; the caller resamples (`stemgen_core.audio`).
     """
@@ -56,20 +56,16 @@ class BandFeatures:
         Raises:
             ValueError: if the context has another rate or more channels.
         """
-        check_context(context)
-        return extract_features(context.samples, num_frames)[0]
+        if context.sample_rate_hz != SAMPLE_RATE_HZ or context.num_channels != 1:
+            raise ValueError(
+                f"expected mono at {SAMPLE_RATE_HZ} Hz, got {context.num_channels} channels "
+                f"at {context.sample_rate_hz} Hz"
+            )
+        return self._extract(context.samples, num_frames)[0]
 
-
-def check_context(context: Waveform) -> None:
-    """Refuse what can't be read.
-
-    Raises:
-        ValueError: if the context has another rate or more channels.
-    """
-    if context.sample_rate_hz != SAMPLE_RATE_HZ or context.num_channels != 1:
-        raise ValueError(
-            f"expected mono at {SAMPLE_RATE_HZ} Hz, got {context.num_channels} channels at {context.sample_rate_hz} Hz"
-        )
+    def _extract(self, samples: torch.Tensor, num_frames: int) -> torch.Tensor:
+        """Extract features of float32 [B, L], float32 [B, F, T]."""
+        return extract_features(samples, num_frames)
 
 
 def extract_features(samples: torch.Tensor, num_frames: int, *, tuning_cents: float = 0.0) -> torch.Tensor:

@@ -4,6 +4,7 @@ Only for models whose context is semitone bands. Codes are pitches (docs/decisio
 that hold some pitch classes more than others (docs/decisions/0108-hearing-bands-writing-sound.md).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -81,7 +82,7 @@ def read_chroma(features: torch.Tensor, config: HarmonyConfig) -> torch.Tensor:
     return functional.layer_norm(chroma, (NUM_PITCH_CLASSES,), eps=1e-2)
 
 
-class RelativeHarmony(nn.Module):
+class RelativeHarmony(nn.Module, ABC):
     """Score codes by what their pitch classes are to the context: its root, a chord tone, foreign.
 
     The chroma of a frame is turned so that each pitch class in turn comes first; one small network hears all twelve
@@ -126,6 +127,7 @@ class RelativeHarmony(nn.Module):
         per_class = heard.unflatten(-1, (NUM_PITCH_CLASSES, config.dim))  # [..., M, 12, R]
         return query @ per_class.transpose(-1, -2)
 
+    @abstractmethod
     def scores(self, hidden: torch.Tensor, heard: torch.Tensor, level: int) -> torch.Tensor:
         """Score the codes of a level.
 
@@ -137,7 +139,6 @@ class RelativeHarmony(nn.Module):
         Returns:
             float [..., M, V].
         """
-        raise NotImplementedError
 
 
 class PitchHarmony(RelativeHarmony):

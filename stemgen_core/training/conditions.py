@@ -13,7 +13,7 @@ GENRE_FIELD = ConditionField("genre", 48)
 STEM_CATEGORY_FIELD = ConditionField("stem_category", len(STEM_CATEGORIES))
 SELDOM_GIVEN = (GENRE_FIELD, STEM_CATEGORY_FIELD)
 FIELDS = (INSTRUMENT_FIELD, *SELDOM_GIVEN)
-# Of models that write sound: which sound of the instrument, else half of what they can't foresee is the timbre.
+# Of models that write sound: which sound of the instrument, else they can't foresee the timbre.
 SOUND_FIELD = ConditionField("sound", NUM_SOUNDS)
 AUDIO_FIELDS = (*FIELDS, SOUND_FIELD)
 

@@ -231,15 +231,17 @@ def audio_config(size: str, spec: CodecSpec, hearing: Hearing) -> ModelConfig:
         spec: of its codec.
         hearing: what it reads of mixes.
     """
-    if hearing == "codes":
-        return build_config(SIZES[size], spec, fields=AUDIO_FIELDS, context_codec=spec.name, num_context_features=None)
+    context_codec, num_features, harmony = spec.name, None, None
+    if hearing == "bands":
+        context_codec, num_features = bands_for_sound.NAME, context_features.NUM_FEATURES
+        harmony = SOUND_HARMONY
     return build_config(
         SIZES[size],
         spec,
         fields=AUDIO_FIELDS,
-        context_codec=bands_for_sound.NAME,
-        num_context_features=bands_for_sound.NUM_FEATURES,
-        harmony=SOUND_HARMONY,
+        context_codec=context_codec,
+        num_context_features=num_features,
+        harmony=harmony,
     )
 
 

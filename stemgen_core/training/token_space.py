@@ -51,6 +51,9 @@ def place_profiles(model: StemTransformer, codebooks: torch.Tensor, pitches: tor
         model: new, with a `SoundHarmony`.
         codebooks: float [K, V, F], coarse to fine, in levels of bands.
         pitches: float [bands], MIDI pitches of the first bands, a semitone apart.
+
+    Raises:
+        ValueError: if the model has none.
     """
     harmony = model.harmony
     if not isinstance(harmony, SoundHarmony):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from stemgen_core.codec.bands_for_sound import NUM_FEATURES, extract_for_sound
+from stemgen_core.codec.bands_for_sound import extract_for_sound
+from stemgen_core.codec.context_features import NUM_FEATURES
 from stemgen_core.codec.encodec import EncodecCodec
 from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.corpus.storage import Corpus

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from stemgen_core.codec.bands_for_sound import NUM_FEATURES, extract_for_sound
+from stemgen_core.codec.bands_for_sound import extract_for_sound
+from stemgen_core.codec.context_features import NUM_FEATURES
 from stemgen_core.codec.encodec import ENCODEC_PRESETS, EncodecCodec
 from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
 from stemgen_core.conditioning import drop_sources
