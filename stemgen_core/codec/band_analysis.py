@@ -26,6 +26,7 @@ class BandAnalysis(nn.Module):
         super().__init__()
         self.hop_length = hop_length
         self._windows: list[int] = []
+        self._bins: dict[int, slice] = {}  # by window: those that any band reads, a few of the longest window's
         low_hz = LOWEST_HZ
         for window_length, high_hz, bands_per_octave in _RANGES:
             filters = band_filters(sample_rate_hz, window_length, low_hz, high_hz, bands_per_octave)
@@ -33,6 +34,8 @@ class BandAnalysis(nn.Module):
             self.register_buffer(f"window_{window_length}", window * (2 / window.sum()), persistent=False)
             self.register_buffer(f"filters_{window_length}", filters, persistent=False)
             self._windows.append(window_length)
+            read = (filters > 0).any(0).nonzero()
+            self._bins[window_length] = slice(int(read[0]), int(read[-1]) + 1)
             low_hz = high_hz
 
     @property
@@ -67,12 +70,14 @@ class BandAnalysis(nn.Module):
         length = num_frames * self.hop_length
         before = surplus // 2
         padded = nn.functional.pad(samples, (before, length - samples.shape[1] + surplus - before))
-        frames = padded.unfold(1, window_length, self.hop_length) * self.get_buffer(f"window_{window_length}")
-        power = (
-            torch.view_as_real(torch.fft.rfft(frames)).square().sum(-1)
-        )  # [B, T, bins]; abs() costs twice the transform
-        bands = power @ self.get_buffer(f"filters_{window_length}").T  # [B, T, bands]
-        level = 10 * (bands + _ABOVE_LEVEL).log10()
+        window, bins = self.get_buffer(f"window_{window_length}"), self._bins[window_length]
+        filters = self.get_buffer(f"filters_{window_length}")[:, bins].T  # [bins, bands]
+        bands = []
+        for frames in padded.unfold(1, window_length, self.hop_length):  # sound by sound, so that it stays in the cache
+            spectrum = torch.fft.rfft(frames * window)[:, bins]
+            power = torch.view_as_real(spectrum).square().sum(-1)  # [T, bins]; abs() costs twice the transform
+            bands.append(power @ filters)
+        level = 10 * (torch.stack(bands) + _ABOVE_LEVEL).log10()
         return level.clamp(min=FLOOR_DB).transpose(1, 2)
 
 

@@ -7,16 +7,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from stemgen_core.codec.band_codec import BAND_CODEC_PRESETS, BandCodec, BandCodecConfig, scale, spectrum_of
+from stemgen_core.codec.band_codec import (
+    BAND_CODEC_PRESETS,
+    BandCodec,
+    BandCodecConfig,
+    scale,
+    spectrum_of,
+    to_logarithms,
+)
+from stemgen_core.codec.band_decoder import LinearFit
 from stemgen_core.codec.token_level import at_token_level
 from stemgen_core.errors import CheckpointError
 from stemgen_core.training.audio_windows import AudioWindows
 from stemgen_core.training.codec_run import CodecRun, CodecRunConfig, generator_of
 
 FINAL_RATE_SHARE = 0.05
-# About -65 dB of a full-scale sine: below this is as good as silence, and the logarithm need not tell it apart.
-_MAGNITUDE_FLOOR = 0.25
 _CHUNK = 8192
+_DRAWN_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,8 @@ class BandRun(CodecRun[BandTrainingConfig]):
         if (codec.config.width, codec.config.num_blocks) != (self.config.codec.width, self.config.codec.num_blocks):
             raise CheckpointError(f"The codec at {start_from} has other sizes than this run's.")
         self._codec = codec.to(self.device)
+        # It is solved for: steps of the size that the network wants would only blur it.
+        self._codec.decoder.direct.requires_grad_(False)
 
     def _loss(self, batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         return self._difference(batch, self._codec.encode(batch)), {}
@@ -88,11 +97,13 @@ class BandRun(CodecRun[BandTrainingConfig]):
         return self._difference(batch, codes), codes
 
     def _difference(self, batch: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-        """Return the mean absolute difference of logarithms of magnitudes, in nats."""
+        """Return the mean absolute difference of logarithms, in nats."""
         predicted = self._codec.decoder(self._codec.levels_of(codes))
-        wanted = spectrum_of(batch, self.config.codec.hop_length)
-        # Both sides get the floor, so that how silent silence is does not matter.
-        return (_above_floor(predicted.exp()) - _above_floor(wanted)).abs().mean()
+        return (predicted - self._wanted(batch)).abs().mean()
+
+    def _wanted(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return what the decoder should say of float32 [B, 1, L]."""
+        return to_logarithms(spectrum_of(batch, self.config.codec.hop_length))
 
     def _rate_share(self) -> float:
         """Level for the first half, then straight down."""
@@ -112,12 +123,10 @@ class BandRun(CodecRun[BandTrainingConfig]):
 
     def _fit(self, windows: AudioWindows) -> None:
         config = self.config
-        rows = []
-        for start in range(0, config.num_codebook_windows, 32):
-            count = min(32, config.num_codebook_windows - start)
-            drawn = windows.draw(count, config.window_length, generator=generator_of(config.seed, -1000 - start))
-            levels = scale(self._codec.analysis(self._prepare(drawn)))  # [B, F, T]
-            rows.append(levels.transpose(1, 2).flatten(0, 1))
+        starts = range(0, config.num_codebook_windows, _DRAWN_AT_ONCE)
+        rows = [
+            scale(self._codec.analysis(self._draw(windows, start))).transpose(1, 2).flatten(0, 1) for start in starts
+        ]
         self._codec.codebooks = fit_codebooks(
             torch.cat(rows),
             num_codebooks=config.codec.num_codebooks,
@@ -125,6 +134,18 @@ class BandRun(CodecRun[BandTrainingConfig]):
             num_rounds=config.num_rounds,
             generator=generator_of(config.seed, -2),
         )
+        fit = LinearFit(self._codec.decoder)
+        for start in starts:
+            batch = self._draw(windows, start)
+            fit.add(self._codec.levels_of(self._codec.encode(batch)), self._wanted(batch))
+        fit.solve()
+        self._codec.save(self.codec_path)  # its codes are final: a corpus can be written while the decoder learns
+
+    def _draw(self, windows: AudioWindows, start: int) -> torch.Tensor:
+        """Draw some of the windows that codebooks and the linear map are fitted to, as the codec gets them."""
+        count = min(_DRAWN_AT_ONCE, self.config.num_codebook_windows - start)
+        generator = generator_of(self.config.seed, -1000 - start)
+        return self._prepare(windows.draw(count, self.config.window_length, generator=generator))
 
 
 def fit_codebooks(
@@ -164,7 +185,3 @@ def fit_codebooks(
 def _nearest(rows: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
     norms = entries.square().sum(1)
     return torch.cat([(norms - 2 * chunk @ entries.T).argmin(1) for chunk in rows.split(_CHUNK)])
-
-
-def _above_floor(magnitude: torch.Tensor) -> torch.Tensor:
-    return (magnitude + _MAGNITUDE_FLOOR).log()

@@ -2,7 +2,6 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -146,8 +145,9 @@ class CodecRun(ABC, Generic[Config]):
     def _build(self, start_from: Path | None) -> None:
         """Make the codec and what else has weights."""
 
-    def _trained_parameters(self) -> Iterable[nn.Parameter]:
-        return self.trained.parameters()
+    def _trained_parameters(self) -> list[nn.Parameter]:
+        """Return those that the optimizer moves, in order."""
+        return [parameter for parameter in self.trained.parameters() if parameter.requires_grad]
 
     @abstractmethod
     def _loss(self, batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:

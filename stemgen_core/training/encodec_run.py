@@ -1,6 +1,5 @@
 """The EnCodec's training: reconstruction first, then, if asked for, an adversary beside it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,9 +95,6 @@ class EncodecRun(CodecRun[EncodecTrainingConfig]):
         if config.has_frozen_tokens:
             for part in ("encoder", "quantizer"):
                 self._codec.model.get_submodule(part).requires_grad_(False)
-
-    def _trained_parameters(self) -> Iterable[nn.Parameter]:
-        return [parameter for parameter in self.trained.parameters() if parameter.requires_grad]
 
     def _loss(self, batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, Any]]:
         model, config = self._codec.model, self.config

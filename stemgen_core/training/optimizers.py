@@ -8,6 +8,7 @@ from stemgen_core.checkpoint import load_bundle
 from stemgen_core.errors import CheckpointError, InvalidRequestError
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.training.lm_config import LmTrainingConfig
+from stemgen_core.training.muon import Muon
 
 
 def take_weights(model: StemTransformer, bundle_path: Path) -> None:
@@ -46,9 +47,7 @@ def build_optimizers(model: StemTransformer, config: LmTrainingConfig) -> list[t
         {"params": others, "weight_decay": 0.0},
     ]
     if config.optimizer == "muon":
-        muon = torch.optim.Muon(
-            matrices, lr=config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
-        )
+        muon = Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay)
         return [muon, torch.optim.AdamW(adamw_groups, lr=config.learning_rate, betas=(0.9, 0.98))]
     if config.optimizer != "adamw":
         raise InvalidRequestError(f"The optimizer must be adamw or muon, got {config.optimizer!r}.")

@@ -28,7 +28,7 @@ def tokens(request: pytest.FixtureRequest) -> AudioTokens:
 
 def decoder_of(codec: WaveformCodec) -> nn.Module:
     if isinstance(codec, BandCodec):
-        return codec.decoder.leave
+        return codec.decoder.direct
     assert isinstance(codec, EncodecCodec)
     return codec.model.get_submodule("decoder")
 

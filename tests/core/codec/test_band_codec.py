@@ -13,14 +13,19 @@ from safetensors.torch import load_file, save_file
 from stemgen_core.codec.band_analysis import FLOOR_DB, LOWEST_HZ, BandAnalysis
 from stemgen_core.codec.band_codec import (
     BAND_CODEC_PRESETS,
+    MAGNITUDE_FLOOR,
     BandCodec,
     BandCodecConfig,
     quantise,
     scale,
     spectrum_of,
     to_decibels,
+    to_logarithms,
 )
+from stemgen_core.codec.band_decoder import BandDecoder, LinearFit, nearby_frames
 from stemgen_core.codec.codec_files import CONFIG_FILE, WEIGHTS_FILE
+from stemgen_core.codec.phase import to_waveform
+from stemgen_core.codec.token_level import TOKEN_LEVEL_DB
 from stemgen_core.errors import CheckpointError
 
 TINY = BAND_CODEC_PRESETS["tiny-bands"]
@@ -90,6 +95,27 @@ def test_every_frequency_in_range_is_heard_once() -> None:
         assert (passed[bins] - 1).abs().max() < 0.02
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_only_bins_that_are_read_are_computed_and_nothing_is_lost(seed: int) -> None:
+    audio = noise(2, 1, 7 * HOP + 100, seed=seed)
+    analysis = BandAnalysis(RATE_HZ, HOP)
+
+    found = analysis(audio)
+
+    first_band = 0
+    for window_length in (4096, 2048, 1024):
+        filters = analysis.get_buffer(f"filters_{window_length}").double()  # [bands, all bins]
+        window = torch.hann_window(window_length).double()
+        for frame in range(8):
+            middle = frame * HOP + HOP // 2
+            around = torch.nn.functional.pad(audio[1, 0].double(), (4096, 8192))
+            cut = around[4096 + middle - window_length // 2 :][:window_length]
+            power = (torch.fft.rfft(cut * window) * 2 / window.sum()).abs().square()
+            wanted = (10 * (filters @ power + 1e-9).log10()).clamp(min=FLOOR_DB)
+            assert (found[1, first_band : first_band + len(filters), frame] - wanted).abs().max() < 0.01
+        first_band += len(filters)
+
+
 def test_scaled_levels_go_from_minus_one_to_one() -> None:
     assert scale(torch.tensor([FLOOR_DB, 0.0])).tolist() == [-1.0, 1.0]
     assert float(to_decibels(scale(torch.tensor(-10.0)) - scale(torch.tensor(-16.0)))) == pytest.approx(6.0)
@@ -126,6 +152,26 @@ def test_more_candidates_never_err_more() -> None:
     assert errors[0] > errors[1] > errors[2]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_blocks_are_a_short_cut_to_the_same_codes(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    codebooks = torch.randn(3, 512, 6, generator=generator) * torch.tensor([1.0, 0.5, 0.3])[:, None, None]
+    rows = torch.randn(40, 6, generator=generator)
+
+    found = quantise(rows, codebooks, num_candidates=3)
+
+    for row, codes in zip(rows, found, strict=True):
+        kept = [(0.0, ())]  # (distance, codes) of the best three sums, level by level, all sums looked at
+        for level in range(3):
+            longer = []
+            for _, before in kept:
+                rest = row - sum((codebooks[k, v] for k, v in enumerate(before)), torch.zeros(6))
+                distances = (rest - codebooks[level]).square().sum(-1).tolist()
+                longer += [(distance, (*before, entry)) for entry, distance in enumerate(distances)]
+            kept = sorted(longer)[:3]
+        assert tuple(codes.tolist()) == kept[0][1]
+
+
 # ---- the codec ----------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +200,61 @@ def test_a_frame_of_codes_says_what_its_frame_of_sound_is(codec: BandCodec) -> N
     # Away from the seam, by the longest window, the codes are those of each alone.
     assert torch.equal(codec.encode(joined)[..., :16], codec.encode(first)[..., :16])
     assert torch.equal(codec.encode(joined)[..., 24:], codec.encode(second)[..., 4:])
+
+
+def test_rests_have_the_codes_that_silence_has(codec: BandCodec) -> None:
+    audio = noise(1, 1, 60 * HOP)
+    audio[..., 20 * HOP : 40 * HOP] = 0
+    silence = codec.encode(torch.zeros(1, 1, 5 * HOP))
+    levels = scale(codec.analysis(audio))[0].T  # [T, F]
+
+    codes = codec.encode(audio)[0]
+
+    assert torch.equal(codes[:, 24:36], silence[0, :, :1].expand(-1, 12))
+    assert torch.equal(codes, quantise(levels, codec.codebooks).T)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_linear_map_that_made_spectra_is_found(seed: int) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        made_by, decoder = (BandDecoder(3, width=8, num_blocks=1, num_bins=5) for _ in range(2))
+        bands = torch.rand(4, 3, 60) * 2 - 1
+    fit = LinearFit(decoder, ridge=1e-6)
+    for some in bands.split(2):
+        fit.add(some, made_by(some))
+
+    fit.solve()
+
+    assert torch.allclose(decoder(bands), made_by(bands), atol=1e-3)
+
+
+def test_frames_around_a_frame_are_silent_beyond_the_ends() -> None:
+    bands = torch.tensor([[[-0.5, 0.0, 0.5]]])
+
+    around = nearby_frames(bands)
+
+    assert around.tolist() == [[[0, 0, 0, 0.5, 1, 1.5, 0], [0, 0, 0.5, 1, 1.5, 0, 0], [0, 0.5, 1, 1.5, 0, 0, 0]]]
+
+
+def test_what_is_predicted_at_the_floor_is_silence(codec: BandCodec) -> None:
+    with torch.no_grad():
+        codec.decoder.direct.weight.zero_()
+        codec.decoder.direct.bias.fill_(math.log(MAGNITUDE_FLOOR) - 1e-4)
+
+    assert not codec.decode(torch.zeros(1, 2, 10, dtype=torch.long)).any()
+
+
+def test_predictions_are_magnitudes_above_the_floor() -> None:
+    magnitude = torch.tensor([0.0, 0.02, 1.0, 500.0])
+
+    assert torch.allclose(to_logarithms(magnitude).exp() - MAGNITUDE_FLOOR, magnitude, atol=1e-4)
+
+
+def test_a_hiss_at_the_floor_is_far_below_a_stem() -> None:
+    hiss = to_waveform(torch.full((1, 1025, 200), MAGNITUDE_FLOOR), hop_length=320, num_rounds=4)
+
+    assert 20 * math.log10(float(hiss.square().mean().sqrt())) < TOKEN_LEVEL_DB - 40
 
 
 def test_the_decoder_learns_magnitudes_at_twice_the_rate_of_the_codes() -> None:
