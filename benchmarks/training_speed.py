@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path)
     parsed = parser.parse_args()
 
-    dtype = torch.float32 if parsed.float32 else torch.bfloat16
+    dtype = LmTrainingConfig(has_bfloat16=not parsed.float32).dtype_on(parsed.device)
     peak = peak_flops_per_s(parsed.device, dtype)
     print(f"{parsed.device}, torch {torch.__version__}, matrix products in {dtype}: {peak / 1e12:.2f} TFLOP/s")
     print("size    batch  frames/s    s/step   MFLOP/frame  utilisation")

@@ -174,8 +174,8 @@ class BandCodec:
         return self
 
     def save(self, folder: Path) -> None:
-        """Write the codec into `folder`, which is made if need be."""
-        weights = {f"decoder.{name}": value for name, value in self.decoder.state_dict().items()}
+        """Write the codec into `folder`, which is made if need be; the decoder in 16 bits, which nobody hears."""
+        weights = {f"decoder.{name}": value.half() for name, value in self.decoder.state_dict().items()}
         write_codec(folder, KIND, self.config, weights | {"codebooks": self.codebooks})
 
     @classmethod

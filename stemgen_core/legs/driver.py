@@ -95,7 +95,7 @@ class LegDriver:
         if "speed" in self.facts:
             return
         plan = self.plan
-        peak = peak_flops_per_s(self.device, torch.bfloat16)
+        peak = peak_flops_per_s(self.device, LmTrainingConfig().dtype_on(self.device))
         spec = CODEC_TRAINING_PRESETS[plan.codec].codec.spec if plan.family == "audio" else None
         config = ScoreFamily().model_config(plan.size) if spec is None else audio_config(plan.size, spec, plan.hearing)
         self.facts["peak_tflops"], self.facts["speed"] = peak / 1e12, {}

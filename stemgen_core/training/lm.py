@@ -19,7 +19,6 @@ from stemgen_core.errors import InvalidRequestError
 from stemgen_core.instruments import INSTRUMENTS
 from stemgen_core.masking import MaskedTarget, mask_target
 from stemgen_core.model.config import SIZES
-from stemgen_core.model.precision import gains_by_bfloat16
 from stemgen_core.model.transformer import StemTransformer
 from stemgen_core.training.conditions import SELDOM_GIVEN
 from stemgen_core.training.examples import TARGETS_PER_CONTEXT, ExampleBatch
@@ -282,9 +281,8 @@ class LmTrainer:
             else {field.name: self.config.extra_dropout for field in self.model_config.fields if field in SELDOM_GIVEN},
             rng=rng,
         )
-        # On the CPU only where the processor gains by it: on others a step takes longer.
-        has_bfloat16 = self.config.has_bfloat16 and (self.device != "cpu" or gains_by_bfloat16())
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=has_bfloat16):
+        is_half = self.config.dtype_on(self.device) is torch.bfloat16
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=is_half):
             return loss(
                 batch.context.to(self.device),
                 batch.codes.to(self.device),

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+import torch
+
+from stemgen_core.model.precision import gains_by_bfloat16
+
 
 @dataclass(frozen=True, slots=True)
 class LmTrainingConfig:
@@ -48,6 +52,11 @@ class LmTrainingConfig:
     has_bfloat16: bool = True
     is_compiled: bool = False
     num_loaders: int = 1
+
+    def dtype_on(self, device: str) -> torch.dtype:
+        """Return what the model is computed in: on a CPU bfloat16 only where the processor gains by it."""
+        is_quicker = not device.startswith("cpu") or gains_by_bfloat16()
+        return torch.bfloat16 if self.has_bfloat16 and is_quicker else torch.float32
 
 
 def learning_rate_at(step: int, config: LmTrainingConfig, decay_start: int | None = None) -> float:

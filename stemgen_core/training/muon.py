@@ -1,7 +1,7 @@
 """Muon whose orthogonalisation runs in 32 bits where 16 are slow.
 
-torch's own always works in bfloat16. A processor without instructions for it multiplies such matrices seven times as
-slowly as float32 ones, which made a step of the small model three times as long.
+torch's own always works in bfloat16. On a processor without instructions for it, that took 11.8 s of each step of the
+small model, and in float32 takes 0.6 s (one thread of an AMD EPYC machine without AVX512).
 """
 
 import math

@@ -64,9 +64,9 @@ def measure_speed(
 
     Args:
         config: shape of the model.
-        run: batch size, window, optimiser, bfloat16 and compilation are taken from it.
+        run: batch size, window, optimiser, precision and compilation are taken from it.
         device: where to train.
-        peak: of `peak_flops_per_s`.
+        peak: of `peak_flops_per_s`, in the run's precision there.
         num_steps: that are timed, after three that warm up.
     """
     rng = torch.Generator().manual_seed(run.seed)
@@ -83,12 +83,13 @@ def measure_speed(
     conditions = {field.name: torch.zeros(shape[0], dtype=torch.int64, device=device) for field in config.fields}
     has_context = torch.ones(shape[0], dtype=torch.bool, device=device)
     levels = (tuple(range(spec.num_codebooks)),) * shape[0]
+    is_half = run.dtype_on(device) is torch.bfloat16
     times_s = []
     for _ in range(num_steps + 3):
         began_s = _now(device)
         hidden = mask_target(codes, spec, levels, rng)
         masked = MaskedTarget(*(each.to(device) for each in (hidden.codes, hidden.level, hidden.generate_mask)))
-        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=run.has_bfloat16):
+        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=is_half):
             total, _ = loss(context.to(device), codes.to(device), masked, conditions, has_context)
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)

@@ -14,7 +14,7 @@ from stemgen_core.corpus.storage import Corpus, CorpusPiece
 from stemgen_core.errors import CheckpointError, InvalidRequestError
 from stemgen_core.model.config import ModelConfig
 from stemgen_core.model.transformer import StemTransformer
-from stemgen_core.training import lm
+from stemgen_core.training import lm, lm_config
 from stemgen_core.training.conditions import INSTRUMENT_FIELD
 from stemgen_core.training.examples import ExampleBatch
 from stemgen_core.training.families import ScoreFamily
@@ -70,7 +70,7 @@ def quiet(_step: int, _values: dict[str, float]) -> None:
 def test_bfloat16_is_used_where_it_is_asked_for_and_the_processor_gains_by_it(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool, gains: bool
 ) -> None:
-    monkeypatch.setattr(lm, "gains_by_bfloat16", lambda: gains)
+    monkeypatch.setattr(lm_config, "gains_by_bfloat16", lambda: gains)
     run = trainer(corpus, tmp_path / "run", replace(TINY, has_bfloat16=asked))
     dtypes = []
     first = run.model.blocks[0].get_submodule("attention.qkv")
