@@ -136,7 +136,7 @@ class BandRun(CodecRun[BandTrainingConfig]):
         )
         fit = LinearFit(self._codec.decoder)
         for start in starts:
-            batch = self._draw(windows, start)
+            batch = self._draw(windows, start)  # again: to keep all of them would take 400 MB
             fit.add(self._codec.levels_of(self._codec.encode(batch)), self._wanted(batch))
         fit.solve()
         self._codec.save(self.codec_path)  # its codes are final: a corpus can be written while the decoder learns
