@@ -33,11 +33,13 @@
       return positionAt(run, atFrame, numFrames) >= numFrames;
     }
 
-    // Lets a sound join at a frame, or as soon as may be.
+    // Lets a sound join at a frame; where the page has come too close to it meanwhile, as soon as may be.
     begin(id, buffer, atFrame, leadS = LEAD_S) {
       const { context, master, sampleRateHz, run, numFrames } = this.player;
       const { loop } = run;
-      const startFrame = Math.max(atFrame, this.soonFrame(leadS));
+      // The clock goes on while a script runs. A frame that was soon enough when it was asked for stays so while there
+      // is time: what leaves on it would be gone before what comes.
+      const startFrame = atFrame >= this.soonFrame(SURE_S) ? atFrame : this.soonFrame(leadS);
       if (this.isOver(startFrame)) return;
       const voice = new Voice(context, buffer, {
         startS: startFrame / sampleRateHz,

@@ -38,6 +38,17 @@ _SHOW_AGAIN = """() => {
     const endMs = performance.now() + ms;
     while (performance.now() < endMs);
   };
+  // The audio clock goes on between one voice that is begun and the next.
+  globalThis.beginSlowly = () => {
+    const { voices, context } = stemEngine;
+    let lastS = null;
+    voices.begin = function (...which) {
+      const endMs = performance.now() + 20;
+      while (context.currentTime === lastS && performance.now() < endMs);
+      lastS = context.currentTime;
+      return Object.getPrototypeOf(this).begin.apply(this, which);
+    };
+  };
   globalThis.msUntilLine = () => 1000 * (line / stemEngine.sampleRateHz - stemEngine.context.currentTime);
 }"""
 # Early in a bar, so that there is time until the next line.
@@ -257,7 +268,14 @@ def test_what_is_asked_for_after_a_line_that_the_page_slept_through_waits_for_th
     assert heard.gain(band.bass_b, BAR_FRAMES + RAMP_FRAMES + 2) == pytest.approx(0, abs=1e-3)
 
 
-@pytest.mark.parametrize("jump", ["stemEngine.seekFrame(50_000);", "stemStage.setLoopBars(2);"])
+@pytest.mark.parametrize(
+    "jump",
+    [
+        "stemEngine.seekFrame(50_000);",
+        "stemStage.setLoopBars(2);",
+        "beginSlowly(); stemStage.setLoopBars(2);",
+    ],
+)
 def test_a_jump_before_the_line_is_one_to_the_other_node(band: Band, jump: str) -> None:
     band.play_at(band.at_a)
 
@@ -268,6 +286,7 @@ def test_a_jump_before_the_line_is_one_to_the_other_node(band: Band, jump: str) 
     assert begun < 0
     end = begun + min(BAR_FRAMES, run["loop"]["end"] - run["offsetFrame"])  # before the loop turns back
     zero_frame = run["startFrame"] - run["offsetFrame"]
+    # In Chromium the clock goes on by 512 frames: a voice that waited for them would come in after the ramp.
     levels = [
         heard.gain(name, begun + 2 * RAMP_FRAMES, end, zero_frame=zero_frame)
         for name in (band.loop, band.bass_a, band.bass_b)
