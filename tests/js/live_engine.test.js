@@ -1,34 +1,13 @@
 const test = require("node:test");
 const assert = require("node:assert/strict");
 require("../../app/ui/static/live_clock.js");
+require("../../app/ui/static/handover.js");
 require("../../app/ui/static/live_engine.js");
 
-const { positionIn, fadeFrames } = globalThis.stemLiveClock;
+const { StandInContext, lookAgain } = require("./stand_in_audio.js");
+const { boundary, positionIn, fadeFrames } = globalThis.stemLiveClock;
 const engine = globalThis.stemLiveEngine;
 const RATE_HZ = 1000;
-
-// An audio context whose clock the test moves on; it writes down when sources were to start and stop.
-class StandInContext {
-  constructor() {
-    this.currentTime = 0;
-    this.sources = [];
-  }
-
-  createGain() {
-    const gain = { setValueAtTime() {}, linearRampToValueAtTime() {}, cancelScheduledValues() {} };
-    return { gain, connect: (next) => next, disconnect() {} };
-  }
-
-  createBufferSource() {
-    const source = {
-      connect: (next) => next,
-      start: (startS, offsetS) => Object.assign(source, { startS, offsetS }),
-      stop: (stopS) => Object.assign(source, { stopS }),
-    };
-    this.sources.push(source);
-    return source;
-  }
-}
 
 function playing() {
   engine.parts.clear();
@@ -38,13 +17,15 @@ function playing() {
   return engine.context;
 }
 
-const nextScript = () => new Promise((done) => setTimeout(done, 1));
+// Time by the computer's clock stands still unless the test moves it on.
+let nowMs = 0;
+performance.now = () => nowMs;
 
 test("a voice that was handed over in time is left alone", async () => {
   const context = playing();
   context.currentTime = 1.0;
   engine.plan("bass", "v1", {}, 1);
-  await nextScript();
+  await lookAgain();
 
   assert.equal(context.sources.length, 1);
   assert.equal(context.sources[0].stopS, undefined);
@@ -55,7 +36,7 @@ test("a voice that the browser learnt of too late is soon in its place of the lo
   context.currentTime = 2.3;
   engine.plan("bass", "v1", {}, 1); // from 2.5 s on
   context.currentTime = 2.6; // the script took its time
-  await nextScript();
+  await lookAgain();
 
   const [late, inPlace] = context.sources;
   assert.equal(context.sources.length, 2);
@@ -71,11 +52,86 @@ test("a first voice that came too late is put in its place, too", async () => {
   engine.plan("groove", "v1", {}, 0); // from 0.5 s on
   assert.deepEqual([context.sources[0].startS, context.sources[0].offsetS], [0.5, 0]);
   context.currentTime = 0.7;
-  await nextScript();
+  await lookAgain();
 
   assert.equal(context.sources.length, 2);
   assert.equal(
     context.sources[1].offsetS,
     positionIn(engine.clock, Math.round(context.sources[1].startS * RATE_HZ)) / RATE_HZ,
   );
+});
+
+test("a voice that came too late is found out though the clock was told late", async () => {
+  const context = playing();
+  context.currentTime = 2.3;
+  engine.plan("bass", "v1", {}, 1);
+  await null; // and all this time the clock stood still
+  context.currentTime = 2.6;
+  nowMs += 1000 * 0.05;
+  await lookAgain();
+
+  assert.equal(context.sources.length, 2);
+});
+
+test("a voice that was handed over in time is left alone, however long the page is busy then", async () => {
+  const context = playing();
+  context.currentTime = 1.0;
+  engine.plan("bass", "v1", {}, 1);
+  await null; // the script that began it is over
+  context.currentTime += 2;
+  nowMs += 2000;
+  await lookAgain();
+
+  assert.equal(context.sources.length, 1);
+});
+
+test("what is put in place leaves at the boundary that the next version was planned for meanwhile", async () => {
+  const context = playing();
+  context.currentTime = 2.3;
+  engine.plan("bass", "v1", {}, 1);
+  context.currentTime = 2.6;
+  await null;
+  engine.plan("bass", "v2", {}, 2); // from 4.5 s on
+  await lookAgain();
+
+  const { now, next } = engine.part("bass");
+  assert.deepEqual([now.versionId, next.versionId, context.sources.length], ["v1", "v2", 3]);
+  assert.equal(now.source, context.sources[2]);
+  const leaves = boundary(engine.clock, 2);
+  const levelAt = (frame) => now.fade.gain.valueAt(frame / RATE_HZ);
+  assert.deepEqual([levelAt(3000), levelAt(leaves - fadeFrames(engine.clock)), levelAt(leaves)], [1, 1, 0]);
+});
+
+test("a voice that leaves before another could be in its place is left alone", async () => {
+  const context = playing();
+  context.currentTime = 2.3;
+  engine.plan("bass", "v1", {}, 1);
+  context.currentTime = 2.6;
+  await null;
+  engine.plan("bass", "v2", {}, 2);
+  context.currentTime = 4.45;
+  await lookAgain();
+
+  assert.equal(context.sources.length, 2);
+});
+
+test("a part that was taken out, or a jam that is over, gets no other voice", async () => {
+  for (const leave of [
+    () => engine.remove("bass"),
+    () => {
+      const { clock, context, master } = engine;
+      engine.close();
+      Object.assign(engine, { clock, context, master }); // the next jam has begun
+    },
+  ]) {
+    const context = playing();
+    context.close = () => {};
+    context.currentTime = 2.3;
+    engine.plan("bass", "v1", {}, 1);
+    context.currentTime = 2.6;
+    leave();
+    await lookAgain();
+
+    assert.equal(context.sources.length, 1);
+  }
 });

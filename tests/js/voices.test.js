@@ -1,13 +1,14 @@
 const test = require("node:test");
 const assert = require("node:assert/strict");
 require("../../app/ui/static/timeline.js");
+require("../../app/ui/static/handover.js");
 require("../../app/ui/static/voice.js");
 require("../../app/ui/static/voices.js");
 
-const { StandInContext } = require("./stand_in_audio.js");
+const { StandInContext, lookAgain } = require("./stand_in_audio.js");
 const { positionAt } = globalThis.stemTimeline;
 const { RAMP_S } = globalThis.stemVoice;
-const { Voices, LEAD_S, SURE_AFTER_MS } = globalThis.stemVoices;
+const { Voices, LEAD_S } = globalThis.stemVoices;
 const RATE_HZ = 1000;
 const LOOP = { start: 0, end: 2000 };
 
@@ -30,12 +31,6 @@ function playing({ loop = LOOP, wishes = [{ gain: 0.8, pan: -0.25, atFrame: 0 }]
 let nowMs = 0;
 performance.now = () => nowMs;
 
-// What this script has left to do, then all that was put off before this was called.
-async function lookAgain() {
-  await null;
-  await new Promise((done) => setTimeout(done, SURE_AFTER_MS));
-}
-
 const frameOf = (source) => Math.round(source.startS * RATE_HZ);
 const placeOf = (player, source) => positionAt(player.run, frameOf(source), player.numFrames) / RATE_HZ;
 const levelAt = (voice, atS) => voice.gain.gain.valueAt(atS);
@@ -43,6 +38,31 @@ const levelAt = (voice, atS) => voice.gain.gain.valueAt(atS);
 function near(actual, expected) {
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual} is not ${expected}`);
 }
+
+test("voices that are begun at one frame keep it though the clock goes on between them", () => {
+  const player = playing();
+  const voices = new Voices(player);
+  player.context.currentTime = 0.5;
+  const atFrame = voices.soonFrame();
+  for (const id of ["bass", "drums", "piano"]) {
+    voices.begin(id, {}, atFrame);
+    player.context.currentTime += 0.012;
+  }
+
+  assert.deepEqual(player.context.sources.map(frameOf), [atFrame, atFrame, atFrame]);
+});
+
+test("a frame that the page has come too close to is left for one that is soon enough", () => {
+  const player = playing();
+  const voices = new Voices(player);
+  player.context.currentTime = 0.5;
+  const atFrame = voices.soonFrame();
+  player.context.currentTime = 0.54; // 20 ms are left
+  voices.begin("bass", {}, atFrame);
+
+  assert.equal(frameOf(player.context.sources[0]), voices.soonFrame());
+  near(player.context.sources[0].offsetS, placeOf(player, player.context.sources[0]));
+});
 
 test("a voice that was handed over in time is left alone", async () => {
   const player = playing();
@@ -68,6 +88,17 @@ test("a voice that was handed over in time is left alone, however long the page 
   await lookAgain();
 
   assert.equal(player.context.sources.length, 1);
+});
+
+test("one that was handed over so shortly before its start that nobody can be sure is made sure of", async () => {
+  const player = playing();
+  const voices = new Voices(player);
+  player.context.currentTime = 0.44;
+  voices.begin("bass", {}, 500);
+  player.context.currentTime = 0.48;
+  await lookAgain();
+
+  assert.equal(player.context.sources.length, 2);
 });
 
 test("a voice that was handed over too late is found out though the clock was told late", async () => {

@@ -14,6 +14,7 @@ SCRIPTS = (
     "timeline.js",
     "mixing.js",
     "library.js",
+    "handover.js",
     "voice.js",
     "voices.js",
     "engine.js",

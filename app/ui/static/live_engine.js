@@ -1,14 +1,12 @@
 // The sound of live: every part is a file that loops by itself on the audio clock. A new version is started on a whole
 // frame a little before a boundary, at the place of the loop that the others have reached, and faded in until the
 // boundary; so its first beat is whole, and nothing is cut. If nothing new comes, what sounds goes on by itself.
-//
-// A browser that is told of a start too late begins at once, and would stay beside the beat for good. The clock stands
-// still while a script runs, so that only the next script can tell; it then turns the voice into one that is in place.
+// What was handed over too late (handover.js) would stay beside the beat; it turns into a voice that is in place.
 (() => {
   const { boundary, loopAt, positionIn, fadeFrames, nextReachable, soonestFrame } = globalThis.stemLiveClock;
+  const { isInTime } = globalThis.stemHandover;
   const LEVEL_RAMP_S = 0.02;
   const TOO_LATE_S = 0.03; // before a fade begins, it can't be taken back any more
-  const SURE_S = 0.012; // ahead of its start, a voice that was handed over is in time
 
   class LiveEngine extends EventTarget {
     constructor() {
@@ -106,18 +104,22 @@
       source.connect(fade).connect(part.level);
       source.start(startS, positionIn(this.clock, startFrame) / this.clock.sampleRateHz);
       const voice = { versionId, source, fade, loop, startFrame };
-      setTimeout(() => this.makeSure(part, voice), 0);
+      this.makeSure(part, voice, startS);
       return voice;
     }
 
-    // Puts a voice in place that may have begun too late.
-    makeSure(part, voice) {
-      const isThere = this.isPlaying && (part.now === voice || part.next === voice);
-      if (!isThere || this.frame + SURE_S * this.clock.sampleRateHz < voice.startFrame) return;
+    // Puts another in place of a voice that may have begun too late, unless it leaves before that could be heard.
+    async makeSure(part, voice, startS) {
+      if (await isInTime(this.context, startS)) return;
+      const isThere = [...this.parts.values()].includes(part) && (part.now === voice || part.next === voice);
+      if (!isThere) return;
       const atFrame = soonestFrame(this.clock, this.frame);
+      const leaves = part.now === voice && part.next ? boundary(this.clock, part.next.loop) : Infinity;
+      if (leaves < atFrame + fadeFrames(this.clock)) return;
       const inPlace = this.makeVoice(part, voice.versionId, voice.source.buffer, voice.loop, atFrame);
       this.fadeOut(voice, atFrame);
       voice.source.stop(this.secondsOf(atFrame));
+      if (leaves < Infinity) this.fadeOut(inPlace, leaves);
       if (part.now === voice) part.now = inPlace;
       else part.next = inPlace;
     }

@@ -2,18 +2,14 @@
 //
 //   player  whose voices they are: {context, master, sampleRateHz, run, numFrames, wishesOf(id), stop()}
 //
-// A source is handed to the audio thread a moment before it must sound. On a busy machine it may be taken up after
-// that moment; the browser then begins at once, and the voice would stay behind the others for good. A script can't tell
-// at once: the clock that it reads may stand still while it runs, and while it holds what the audio thread needs to tell
-// the time. A moment later the clock is true again; then another voice is put in its place.
+// What was handed over too late (handover.js) is out of its place; another voice is put there instead.
 (() => {
   const { positionAt } = globalThis.stemTimeline;
   const { Voice } = globalThis.stemVoice;
+  const { isInTime, SURE_S } = globalThis.stemHandover;
 
   const LEAD_S = 0.06; // time for the audio thread to take up a new source before it must sound
   const LONGEST_LEAD_S = 0.24; // on a page that was too late before
-  const SURE_S = 0.03; // so far ahead of its start, a voice that is handed over is in time
-  const SURE_AFTER_MS = 50; // by then the audio thread has told the time again
 
   class Voices extends Map {
     constructor(player) {
@@ -57,12 +53,7 @@
     // Puts another in place of a voice that may have begun too late. Where it has not, both are the same sound, and
     // nothing is heard of it. Each time there is more time, so that it ends on the slowest page.
     async makeSure(id, voice, leadS) {
-      await null; // by the end of this script every browser has handed it over
-      const { context } = this.player;
-      const [handedMs, toldS] = [performance.now(), context.currentTime];
-      await new Promise((next) => setTimeout(next, SURE_AFTER_MS));
-      const handedS = Math.max(toldS, context.currentTime - (performance.now() - handedMs) / 1000);
-      if (this.get(id) !== voice || handedS + SURE_S < voice.startS) return;
+      if ((await isInTime(this.player.context, voice.startS)) || this.get(id) !== voice) return;
       const longerS = Math.min(2 * leadS, LONGEST_LEAD_S);
       const atFrame = this.soonFrame(longerS);
       if (this.isOver(atFrame)) return; // it ends by itself
@@ -105,5 +96,5 @@
     }
   }
 
-  globalThis.stemVoices = { Voices, LEAD_S, SURE_AFTER_MS };
+  globalThis.stemVoices = { Voices, LEAD_S };
 })();
