@@ -17,6 +17,8 @@ MINUTES ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
+# Tests that hear a page in real time, or measure a process, want the machine for themselves.
+ALONE := tests/app tests/torture
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 .DEFAULT_GOAL := help
@@ -33,7 +35,8 @@ install: $(VENV)/.installed  ## make .venv with all that the studio and `stemgen
 install-dev: $(VENV)/.installed-dev  ## add what tests, checks and training need
 
 test: install-dev system-tools script-tools  ## install what tests need and run them
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ALONE:%=--ignore %)
+	$(BIN)/python -m pytest $(ALONE)
 
 slow: install-dev system-tools script-tools  ## run the tests that take longer than 2 s
 	$(BIN)/python -m pytest -m slow

@@ -1,10 +1,11 @@
 """A studio server with a fake model, and Chromium to visit it."""
 
+import json
 import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -111,17 +112,36 @@ def usual_context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def visit(chromium: Browser, usual_context: BrowserContext) -> Iterator[Visit]:
     """Return what opens the page as a visitor who was never there; every error that the page logs fails the test."""
+    with visiting(chromium, usual_context) as open_page:
+        yield open_page
+
+
+@contextmanager
+def visiting(chromium: Browser, usual_context: BrowserContext) -> Iterator[Visit]:
+    """Yield what opens the page; closes all pages and forgets what they kept, and fails if one logged an error.
+
+    Args:
+        chromium: for visitors beside the first one.
+        usual_context: of the first one.
+    """
     complaints: list[str] = []
     pages: list[Page] = []
     contexts: list[BrowserContext] = []
 
-    def _visit(url: str, *, size: tuple[int, int] = (1400, 900), is_another: bool = False) -> Page:
+    def _visit(
+        url: str,
+        *,
+        size: tuple[int, int] = (1400, 900),
+        is_another: bool = False,
+        kept: Mapping[str, str] | None = None,
+    ) -> Page:
         """Open the page.
 
         Args:
             url: of the server.
             size: of the window, pixels.
             is_another: a visitor beside the first one of the test, in a browser of their own.
+            kept: what the browser kept from an earlier visit; None for a visitor who was never there.
         """
         if is_another:
             contexts.append(chromium.new_context())
@@ -130,16 +150,20 @@ def visit(chromium: Browser, usual_context: BrowserContext) -> Iterator[Visit]:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.set_default_timeout(60_000)
         _note_complaints(page, complaints)
+        if kept:
+            page.add_init_script(f"if (location.host) Object.assign(localStorage, {json.dumps(kept)})")
         page.goto(url)
         # What a visitor is given last: from here on the page answers to clicks.
         page.wait_for_function("localStorage.length > 0")
         return page
 
-    yield _visit
-    for page in pages:
-        _leave(page)
-    for context in contexts:
-        context.close()
+    try:
+        yield _visit
+    finally:
+        for page in pages:
+            _leave(page)
+        for context in contexts:
+            context.close()
     assert complaints == []
 
 

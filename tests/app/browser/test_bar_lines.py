@@ -4,13 +4,14 @@ What sounds is recorded. A node's view is shown again without asking the server,
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit
+from tests.app.browser.conftest import BROWSER_MARKS, LOOP_S, Server, Visit, visiting
 from tests.app.browser.steps import NUM_BARS, generate, pick, play, start_from_bars
 from tests.app.browser.tap import Tap, let_sound, listen, make_ready
 
@@ -20,13 +21,15 @@ RATE_HZ = 44_100
 BAR_FRAMES = round(LOOP_S * RATE_HZ) // NUM_BARS
 RAMP_FRAMES = 441
 
-_SHOW_AGAIN = """() => {
-  const views = {};
+_KEEP_VIEWS = """() => {
+  globalThis.views = {};
   const { setDock } = stemStage;
   stemStage.setDock = function (view) {
     if (view?.node_id) views[view.node_id] = view;
     setDock.call(this, view);
   };
+}"""
+_SHOW_AGAIN = """(views) => {
   globalThis.show = (nodeId) => stemStage.setDock(views[nodeId]);
   // Asks for a node; `line` is the frame of the audio clock that the first of all comes in at.
   globalThis.go = (nodeId) => {
@@ -64,24 +67,63 @@ globalThis.isDone = false;
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
-    """A tree of a loop and two stems on it, with the page.
+class Tree:
+    """A loop and two stems on it, as one visitor made them.
 
     Attributes:
-        server: that has it.
-        page: on the loop's node.
         loop: id of its track; the stems' follow.
         at_loop: id of its node; those of the stems' nodes follow.
+        views: of the nodes, by id.
+        kept: by the visitor's browser.
     """
 
-    server: Server
-    page: Page
     loop: str
     bass_a: str
     bass_b: str
     at_loop: str
     at_a: str
     at_b: str
+    views: dict[str, Any]
+    kept: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The tree of a loop and two stems, with a page of its own.
+
+    Attributes:
+        server: that has it.
+        page: on the loop's node.
+        tree: of all tests.
+    """
+
+    server: Server
+    page: Page
+    tree: Tree
+
+    @property
+    def loop(self) -> str:
+        return self.tree.loop
+
+    @property
+    def bass_a(self) -> str:
+        return self.tree.bass_a
+
+    @property
+    def bass_b(self) -> str:
+        return self.tree.bass_b
+
+    @property
+    def at_loop(self) -> str:
+        return self.tree.at_loop
+
+    @property
+    def at_a(self) -> str:
+        return self.tree.at_a
+
+    @property
+    def at_b(self) -> str:
+        return self.tree.at_b
 
     def play_at(self, node_id: str) -> None:
         """Go to a node, then play."""
@@ -141,29 +183,46 @@ class Heard:
         return (np.flatnonzero(np.abs(self.tap.after_gain[track_id]) > 0)[-1] - self.line) / RATE_HZ
 
 
+@pytest.fixture(scope="module")
+def tree(server: Server, chromium: Browser, usual_context: BrowserContext) -> Tree:
+    with visiting(chromium, usual_context) as visit:
+        page = visit(server.url)
+        start_from_bars(page, server.studio.store)
+        page.evaluate(_KEEP_VIEWS)
+        generate(page, "Bass", 2)
+        nodes: list[str] = []
+        stems: list[str] = []
+        for variation in "AB":
+            pick(page, variation)
+            expect(page.locator("#adding-to")).to_have_text(f"Adding to Bass {variation}")
+            nodes.append(page.evaluate("stemStage.dock.node_id"))
+            stems.append(page.evaluate("stemStage.dock.tracks[1].track_id"))
+            page.evaluate("document.activeElement.blur()")
+            page.keyboard.press("u")
+            expect(page.locator("#adding-to")).to_have_text("Adding to Noise loop")
+        loop, at_loop, views, kept = page.evaluate(
+            "[stemStage.dock.tracks[0].track_id, stemStage.dock.node_id, views, { ...localStorage }]"
+        )
+    return Tree(loop, stems[0], stems[1], at_loop, nodes[0], nodes[1], views, kept)
+
+
 @pytest.fixture
-def band(server: Server, visit: Visit) -> Band:
-    page = visit(server.url)
-    start_from_bars(page, server.studio.store)
+def band(server: Server, visit: Visit, tree: Tree) -> Band:
+    page = visit(server.url, kept=tree.kept)
+    page.wait_for_function("globalThis.stemEngine?.grid && stemStage.dock && stemStage.feed")
     make_ready(page)
-    page.evaluate(_SHOW_AGAIN)
-    generate(page, "Bass", 2)
-    nodes: list[str] = []
-    stems: list[str] = []
-    for variation in "AB":
-        pick(page, variation)
-        expect(page.locator("#adding-to")).to_have_text(f"Adding to Bass {variation}")
-        nodes.append(page.evaluate("stemStage.dock.node_id"))
-        stems.append(page.evaluate("stemStage.dock.tracks[1].track_id"))
-        page.evaluate("document.activeElement.blur()")
-        page.keyboard.press("u")
-        expect(page.locator("#adding-to")).to_have_text("Adding to Noise loop")
+    page.locator("#tree .name", has_text="Noise loop").click()
+    expect(page.locator("#adding-to")).to_have_text("Adding to Noise loop")
     page.wait_for_function(
         "stemEngine.tracks.length === 3 && stemEngine.tracks.every(({url}) => stemEngine.decoded(url))"
     )
-    loop, at_loop = page.evaluate("[stemStage.dock.tracks[0].track_id, stemStage.dock.node_id]")
-    page.evaluate("([atLoop, atA, atB]) => Object.assign(globalThis, { atLoop, atA, atB })", [at_loop, *nodes])
-    return Band(server, page, loop, stems[0], stems[1], at_loop, nodes[0], nodes[1])
+    page.evaluate(_SHOW_AGAIN, tree.views)
+    page.evaluate(  # what the test before did to strips is kept
+        "() => { for (const id of stemEngine.mixer.keys()) stemEngine.setMixer(id, stemMixing.NEUTRAL); }"
+    )
+    names = {"atLoop": tree.at_loop, "atA": tree.at_a, "atB": tree.at_b}
+    page.evaluate("(names) => Object.assign(globalThis, names)", names)
+    return Band(server, page, tree)
 
 
 def test_a_switch_happens_on_its_bar_line_while_the_page_does_nothing_at_all(band: Band) -> None:
@@ -311,9 +370,7 @@ def test_a_pause_before_the_line_is_silence_and_the_other_node_when_it_goes_on(b
 def test_what_is_asked_for_too_shortly_before_a_line_waits_for_the_next(band: Band) -> None:
     band.play_at(band.at_a)
 
-    heard = band.listen(
-        "go(atB); while (msUntilLine() > 40) await new Promise((next) => setTimeout(next, 2)); go(atLoop);", 1.4
-    )
+    heard = band.listen("go(atB); await null; while (msUntilLine() > 40); go(atLoop);", 1.4)
 
     assert heard.before_and_after(band.bass_a) == (1, 0)
     assert heard.gain(band.bass_b, -2646, 0) == pytest.approx(0, abs=1e-3)
