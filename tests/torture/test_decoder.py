@@ -4,6 +4,7 @@ import queue
 import random
 import re
 import resource
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,11 +18,12 @@ import pytest
 from stemgen_core.audio import DecodingLimits, read_audio, reading
 from stemgen_core.errors import AudioFormatError
 from tests.torture.bad_files import AUDIO, BAD_FILES, FOR_FFMPEG
+from tests.torture.decoder_memory import DecoderMemory
 from tests.torture.mutation import MUTATORS
 from tests.torture.sound_files import HAS_FFMPEG, write_all
 from tests.torture.warm_decoder import WarmDecoder
 
-MAX_CHILD_BYTES = 2**30
+MIN_CHILD_BYTES, MAX_CHILD_BYTES = 10_000_000, 2**30  # Python alone takes the least: less was not seen
 MAX_OWN_GROWTH_BYTES = 200_000_000
 PATIENT = DecodingLimits(patience_s=600)
 
@@ -42,14 +44,12 @@ def _own_bytes() -> int:
     return pages * resource.getpagesize()
 
 
-def _largest_child_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-
-
-def _largest_since(before_bytes: int) -> int:
-    """Return the largest child's memory; 0 if a larger one was there before, which other tests of a run may start."""
-    now_bytes = _largest_child_bytes()
-    return now_bytes if now_bytes > before_bytes else 0
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> DecoderMemory:
+    """Return what decoders held, of all that are started from now on."""
+    memory = DecoderMemory()
+    monkeypatch.setattr(reading, "subprocess", memory.as_subprocess)
+    return memory
 
 
 @pytest.fixture
@@ -129,21 +129,32 @@ def _check(torture: Torture, scratch: Path, largest_bytes: int, tell: Callable[[
     )
     assert not [what for what in torture.results if what[1] != AUDIO and not what[1].startswith(" can't be used: ")]
     assert not [what for what in torture.results if "took more than" in what[1]]  # hung, and was killed after 30 s
-    assert largest_bytes < MAX_CHILD_BYTES
+    assert MIN_CHILD_BYTES < largest_bytes < MAX_CHILD_BYTES
     assert torture.grown_bytes < MAX_OWN_GROWTH_BYTES
     assert list(scratch.iterdir()) == []
     assert torture.kinds["error"] > len(torture.results) // 5  # the mutations do harm
     assert torture.kinds["audio"] > len(torture.results) // 20  # and not so much that decoders are never reached
 
 
+def test_what_a_decoder_holds_is_seen_and_not_what_its_starter_holds(memory: DecoderMemory) -> None:
+    mine = b"1" * 500_000_000
+
+    memory.as_subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.1)"]).wait()
+    small = memory.largest_bytes
+    grows = "import time; held = b'1' * 200_000_000; time.sleep(0.1)"
+    starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grows!r}])"
+    memory.as_subprocess.Popen([sys.executable, "-c", starts]).wait(60)
+
+    assert small < 100_000_000 < 200_000_000 < memory.largest_bytes < len(mine)
+
+
 @pytest.mark.parametrize("num_files", [40, pytest.param(500, marks=pytest.mark.torture)])
 def test_mutated_files_give_audio_or_an_error_that_names_the_file(
-    tmp_path: Path, scratch: Path, tell: Callable[[str], None], num_files: int
+    tmp_path: Path, scratch: Path, memory: DecoderMemory, tell: Callable[[str], None], num_files: int
 ) -> None:
-    before_bytes = _largest_child_bytes()
     torture = _torture(tmp_path, range(num_files))
 
-    _check(torture, scratch, _largest_since(before_bytes), tell)
+    _check(torture, scratch, memory.largest_bytes, tell)
 
 
 @pytest.mark.torture
@@ -156,7 +167,7 @@ def test_ten_thousand_mutated_files_crash_and_hang_nothing(
 
 
 def test_files_made_by_hand_to_do_harm_are_refused_in_words_within_seconds(
-    tmp_path: Path, scratch: Path, tell: Callable[[str], None]
+    tmp_path: Path, scratch: Path, memory: DecoderMemory, tell: Callable[[str], None]
 ) -> None:
     files = {**BAD_FILES, **(FOR_FFMPEG if HAS_FFMPEG else {})}
 
@@ -167,16 +178,18 @@ def test_files_made_by_hand_to_do_harm_are_refused_in_words_within_seconds(
         started_s = time.monotonic()
         return name, _outcome(path), time.monotonic() - started_s
 
-    before_bytes = _largest_child_bytes()
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(try_one, files))
 
     slowest = max(results, key=lambda result: result[2])
-    tell(f"{len(files)} files; slowest {slowest[2]:.1f} s ({slowest[0]})")
+    tell(
+        f"{len(files)} files; slowest {slowest[2]:.1f} s ({slowest[0]}); "
+        f"largest decoder {memory.largest_bytes / 2**20:.0f} MiB"
+    )
     wrong = [(name, said) for name, said, _ in results if not re.search(files[name][1], said)]
     assert not wrong, "\n".join(map(str, wrong))
     assert len(files) >= (60 if HAS_FFMPEG else 55)
     assert not [name for name, said, _ in results if "broke down" in said]
     assert slowest[2] < 30  # of a busy machine: most take a quarter of a second
-    assert _largest_since(before_bytes) < MAX_CHILD_BYTES
+    assert MIN_CHILD_BYTES < memory.largest_bytes < MAX_CHILD_BYTES
     assert list(scratch.iterdir()) == []
