@@ -13,7 +13,7 @@
       super();
       this.context = null;
       this.clock = null;
-      this.parts = new Map(); // part id -> {level, gainDb, now, next}; now and next: {versionId, source, fade, loop}
+      this.parts = new Map(); // part id -> {level, gainDb, now, next}; these: {versionId, source, fade, loop, startS}
     }
 
     get isPlaying() {
@@ -103,14 +103,14 @@
       if (!isFirst) fade.gain.linearRampToValueAtTime(1, this.secondsOf(atFrame));
       source.connect(fade).connect(part.level);
       source.start(startS, positionIn(this.clock, startFrame) / this.clock.sampleRateHz);
-      const voice = { versionId, source, fade, loop, startFrame };
-      this.makeSure(part, voice, startS);
+      const voice = { versionId, source, fade, loop, startS };
+      this.makeSure(part, voice);
       return voice;
     }
 
     // Puts another in place of a voice that may have begun too late, unless it leaves before that could be heard.
-    async makeSure(part, voice, startS) {
-      if (await isInTime(this.context, startS)) return;
+    async makeSure(part, voice) {
+      if (await isInTime(this.context, voice.startS)) return;
       const isThere = [...this.parts.values()].includes(part) && (part.now === voice || part.next === voice);
       if (!isThere) return;
       const atFrame = soonestFrame(this.clock, this.frame);
