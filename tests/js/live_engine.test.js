@@ -17,6 +17,15 @@ function playing() {
   return engine.context;
 }
 
+// Plans a version for 2.5 s, in a script that is over at 2.6 s.
+function planTooLate() {
+  const context = playing();
+  context.currentTime = 2.3;
+  engine.plan("bass", "v1", {}, 1);
+  context.currentTime = 2.6;
+  return context;
+}
+
 // Time by the computer's clock stands still unless the test moves it on.
 let nowMs = 0;
 performance.now = () => nowMs;
@@ -86,10 +95,7 @@ test("a voice that was handed over in time is left alone, however long the page 
 });
 
 test("what is put in place leaves at the boundary that the next version was planned for meanwhile", async () => {
-  const context = playing();
-  context.currentTime = 2.3;
-  engine.plan("bass", "v1", {}, 1);
-  context.currentTime = 2.6;
+  const context = planTooLate();
   await null;
   engine.plan("bass", "v2", {}, 2); // from 4.5 s on
   await lookAgain();
@@ -103,10 +109,7 @@ test("what is put in place leaves at the boundary that the next version was plan
 });
 
 test("a voice that leaves before another could be in its place is left alone", async () => {
-  const context = playing();
-  context.currentTime = 2.3;
-  engine.plan("bass", "v1", {}, 1);
-  context.currentTime = 2.6;
+  const context = planTooLate();
   await null;
   engine.plan("bass", "v2", {}, 2);
   context.currentTime = 4.45;
@@ -124,11 +127,8 @@ test("a part that was taken out, or a jam that is over, gets no other voice", as
       Object.assign(engine, { clock, context, master }); // the next jam has begun
     },
   ]) {
-    const context = playing();
+    const context = planTooLate();
     context.close = () => {};
-    context.currentTime = 2.3;
-    engine.plan("bass", "v1", {}, 1);
-    context.currentTime = 2.6;
     leave();
     await lookAgain();
 

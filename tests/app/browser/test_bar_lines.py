@@ -101,30 +101,6 @@ class Band:
     page: Page
     tree: Tree
 
-    @property
-    def loop(self) -> str:
-        return self.tree.loop
-
-    @property
-    def bass_a(self) -> str:
-        return self.tree.bass_a
-
-    @property
-    def bass_b(self) -> str:
-        return self.tree.bass_b
-
-    @property
-    def at_loop(self) -> str:
-        return self.tree.at_loop
-
-    @property
-    def at_a(self) -> str:
-        return self.tree.at_a
-
-    @property
-    def at_b(self) -> str:
-        return self.tree.at_b
-
     def play_at(self, node_id: str) -> None:
         """Go to a node, then play."""
         self.page.evaluate("show", node_id)
@@ -226,21 +202,21 @@ def band(server: Server, visit: Visit, tree: Tree) -> Band:
 
 
 def test_a_switch_happens_on_its_bar_line_while_the_page_does_nothing_at_all(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen("go(atB); await null; starve(msUntilLine() + 400);")
 
-    assert heard.before_and_after(band.loop) == (1, 1)  # it goes on
-    assert heard.before_and_after(band.bass_a) == (1, 0)
-    assert heard.before_and_after(band.bass_b) == (0, 1)
-    assert heard.ramp_s(band.bass_a) == pytest.approx(0.01, abs=0.002)
+    assert heard.before_and_after(band.tree.loop) == (1, 1)  # it goes on
+    assert heard.before_and_after(band.tree.bass_a) == (1, 0)
+    assert heard.before_and_after(band.tree.bass_b) == (0, 1)
+    assert heard.ramp_s(band.tree.bass_a) == pytest.approx(0.01, abs=0.002)
     assert band.page.evaluate("stemEngine.zeroFrame") == heard.tap.zero_frame
-    assert band.page.evaluate("[stemEngine.next, stemEngine.scene.nodeId]") == [None, band.at_b]
+    assert band.page.evaluate("[stemEngine.next, stemEngine.scene.nodeId]") == [None, band.tree.at_b]
     assert band.page.evaluate("stemEngine.voices.size") == 2
 
 
 def test_a_strip_that_is_moved_before_the_line_is_heard_at_once_and_stays_so(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen(
         "go(atB); stemEngine.setMixer(stemStage.dock.tracks[0].mixer_id, { gainDb: -12 });"
@@ -248,83 +224,83 @@ def test_a_strip_that_is_moved_before_the_line_is_heard_at_once_and_stays_so(ban
     )
 
     quarter = round(10 ** (-12 / 20), 3)
-    assert heard.before_and_after(band.loop) == (quarter, quarter)
-    assert heard.before_and_after(band.bass_a) == (1, 0)
-    assert heard.before_and_after(band.bass_b) == (0, 1)
+    assert heard.before_and_after(band.tree.loop) == (quarter, quarter)
+    assert heard.before_and_after(band.tree.bass_a) == (1, 0)
+    assert heard.before_and_after(band.tree.bass_b) == (0, 1)
 
 
 def test_what_is_muted_before_the_line_does_not_come_in_on_it(band: Band) -> None:
-    band.play_at(band.at_loop)
+    band.play_at(band.tree.at_loop)
 
     heard = band.listen("go(atB); stemStage.flip(1, 'isMuted'); await null; starve(msUntilLine() + 200);")
 
-    assert heard.before_and_after(band.loop) == (1, 1)
-    assert heard.before_and_after(band.bass_b) == (0, 0)
+    assert heard.before_and_after(band.tree.loop) == (1, 1)
+    assert heard.before_and_after(band.tree.bass_b) == (0, 0)
 
 
 def test_soloing_what_comes_in_silences_the_others_from_the_line_on(band: Band) -> None:
-    band.play_at(band.at_loop)
+    band.play_at(band.tree.at_loop)
 
     heard = band.listen("go(atA); stemStage.flip(1, 'isSolo'); await null; starve(msUntilLine() + 200);")
 
-    assert heard.before_and_after(band.loop) == (1, 0)
-    assert heard.before_and_after(band.bass_a) == (0, 1)
+    assert heard.before_and_after(band.tree.loop) == (1, 0)
+    assert heard.before_and_after(band.tree.bass_a) == (0, 1)
 
 
 def test_a_variation_that_is_chosen_before_the_line_is_heard_from_it_on(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen("go(atLoop); stemStage.auditionIndex(1); await null; starve(msUntilLine() + 200);")
 
-    assert heard.before_and_after(band.loop) == (1, 1)
-    assert heard.before_and_after(band.bass_a) == (1, 0)
-    assert heard.before_and_after(band.bass_b) == (0, 1)
-    assert band.page.evaluate("stemEngine.candidateId") == band.bass_b
+    assert heard.before_and_after(band.tree.loop) == (1, 1)
+    assert heard.before_and_after(band.tree.bass_a) == (1, 0)
+    assert heard.before_and_after(band.tree.bass_b) == (0, 1)
+    assert band.page.evaluate("stemEngine.candidateId") == band.tree.bass_b
 
 
 def test_a_variation_that_is_picked_before_the_line_is_in_the_mix_from_it_on(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen("go(atLoop); stemStage.auditionIndex(1); go(atB); await null; starve(msUntilLine() + 200);")
 
-    assert heard.before_and_after(band.loop) == (1, 1)
-    assert heard.before_and_after(band.bass_a) == (1, 0)
-    assert heard.before_and_after(band.bass_b) == (0, 1)
+    assert heard.before_and_after(band.tree.loop) == (1, 1)
+    assert heard.before_and_after(band.tree.bass_a) == (1, 0)
+    assert heard.before_and_after(band.tree.bass_b) == (0, 1)
     assert band.page.evaluate("[stemEngine.candidateId, stemEngine.voices.size]") == [None, 2]
 
 
 def test_of_two_nodes_asked_for_before_one_line_only_the_last_is_heard(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen("go(atB); go(atLoop); await null; starve(msUntilLine() + 200);")
 
-    assert heard.before_and_after(band.loop) == (1, 1)
-    assert heard.before_and_after(band.bass_a) == (1, 0)
-    assert heard.before_and_after(band.bass_b) == (0, 0)
-    assert band.page.evaluate("stemEngine.scene.nodeId") == band.at_loop
+    assert heard.before_and_after(band.tree.loop) == (1, 1)
+    assert heard.before_and_after(band.tree.bass_a) == (1, 0)
+    assert heard.before_and_after(band.tree.bass_b) == (0, 0)
+    assert band.page.evaluate("stemEngine.scene.nodeId") == band.tree.at_loop
 
 
 def test_going_back_before_the_line_leaves_everything_as_it_was(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen("go(atB); go(atA); await null; starve(msUntilLine() + 200);")
 
-    assert heard.before_and_after(band.loop) == (1, 1)
-    assert heard.before_and_after(band.bass_a) == (1, 1)
-    assert heard.before_and_after(band.bass_b) == (0, 0)
+    assert heard.before_and_after(band.tree.loop) == (1, 1)
+    assert heard.before_and_after(band.tree.bass_a) == (1, 1)
+    assert heard.before_and_after(band.tree.bass_b) == (0, 0)
     assert band.page.evaluate("[stemEngine.next, stemEngine.voices.size]") == [None, 2]
 
 
 def test_what_is_asked_for_after_a_line_that_the_page_slept_through_waits_for_the_next(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen("go(atB); await null; starve(msUntilLine() + 100); setTimeout(() => go(atA), 0);", 1.6)
 
-    assert heard.gain(band.bass_a, -2646, 0) == pytest.approx(1, abs=1e-3)
-    assert heard.gain(band.bass_a, RAMP_FRAMES + 2, BAR_FRAMES) == pytest.approx(0, abs=1e-3)
-    assert heard.gain(band.bass_b, RAMP_FRAMES + 2, BAR_FRAMES) == pytest.approx(1, abs=1e-3)
-    assert heard.gain(band.bass_a, BAR_FRAMES + RAMP_FRAMES + 2) == pytest.approx(1, abs=1e-3)
-    assert heard.gain(band.bass_b, BAR_FRAMES + RAMP_FRAMES + 2) == pytest.approx(0, abs=1e-3)
+    assert heard.gain(band.tree.bass_a, -2646, 0) == pytest.approx(1, abs=1e-3)
+    assert heard.gain(band.tree.bass_a, RAMP_FRAMES + 2, BAR_FRAMES) == pytest.approx(0, abs=1e-3)
+    assert heard.gain(band.tree.bass_b, RAMP_FRAMES + 2, BAR_FRAMES) == pytest.approx(1, abs=1e-3)
+    assert heard.gain(band.tree.bass_a, BAR_FRAMES + RAMP_FRAMES + 2) == pytest.approx(1, abs=1e-3)
+    assert heard.gain(band.tree.bass_b, BAR_FRAMES + RAMP_FRAMES + 2) == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +312,7 @@ def test_what_is_asked_for_after_a_line_that_the_page_slept_through_waits_for_th
     ],
 )
 def test_a_jump_before_the_line_is_one_to_the_other_node(band: Band, jump: str) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen(f"go(atB); {jump} await null; starve(msUntilLine() + 200);")
 
@@ -348,39 +324,39 @@ def test_a_jump_before_the_line_is_one_to_the_other_node(band: Band, jump: str) 
     # In Chromium the clock goes on by 512 frames: a voice that waited for them would come in after the ramp.
     levels = [
         heard.gain(name, begun + 2 * RAMP_FRAMES, end, zero_frame=zero_frame)
-        for name in (band.loop, band.bass_a, band.bass_b)
+        for name in (band.tree.loop, band.tree.bass_a, band.tree.bass_b)
     ]
     assert levels == pytest.approx([1, 0, 1], abs=1e-3)
-    assert band.page.evaluate("[stemEngine.next, stemEngine.scene.nodeId]") == [None, band.at_b]
+    assert band.page.evaluate("[stemEngine.next, stemEngine.scene.nodeId]") == [None, band.tree.at_b]
 
 
 def test_a_pause_before_the_line_is_silence_and_the_other_node_when_it_goes_on(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen("go(atB); stemEngine.pause(); await null; starve(msUntilLine() + 200);")
 
-    for name in (band.loop, band.bass_a, band.bass_b):
+    for name in (band.tree.loop, band.tree.bass_a, band.tree.bass_b):
         assert heard.before_and_after(name) == (0, 0)
     play(band.page)
     let_sound(band.page, 0.2)
     tap = listen(band.page, 0.6)
-    assert {name for name in tap.after_gain if tap.rms(name) > 0} == {band.loop, band.bass_b}
+    assert {name for name in tap.after_gain if tap.rms(name) > 0} == {band.tree.loop, band.tree.bass_b}
 
 
 def test_what_is_asked_for_too_shortly_before_a_line_waits_for_the_next(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen("go(atB); await null; while (msUntilLine() > 40); go(atLoop);", 1.4)
 
-    assert heard.before_and_after(band.bass_a) == (1, 0)
-    assert heard.gain(band.bass_b, -2646, 0) == pytest.approx(0, abs=1e-3)
-    assert heard.gain(band.bass_b, RAMP_FRAMES + 2, BAR_FRAMES) == pytest.approx(1, abs=1e-3)
-    assert heard.gain(band.bass_b, BAR_FRAMES + RAMP_FRAMES + 2) == pytest.approx(0, abs=1e-3)
-    assert band.page.evaluate("stemEngine.scene.nodeId") == band.at_loop
+    assert heard.before_and_after(band.tree.bass_a) == (1, 0)
+    assert heard.gain(band.tree.bass_b, -2646, 0) == pytest.approx(0, abs=1e-3)
+    assert heard.gain(band.tree.bass_b, RAMP_FRAMES + 2, BAR_FRAMES) == pytest.approx(1, abs=1e-3)
+    assert heard.gain(band.tree.bass_b, BAR_FRAMES + RAMP_FRAMES + 2) == pytest.approx(0, abs=1e-3)
+    assert band.page.evaluate("stemEngine.scene.nodeId") == band.tree.at_loop
 
 
 def test_a_sound_that_is_loaded_after_the_line_joins_then_in_its_place(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen(
         """
@@ -398,22 +374,22 @@ def test_a_sound_that_is_loaded_after_the_line_joins_then_in_its_place(band: Ban
         0.8,
     )
 
-    assert heard.before_and_after(band.loop) == (1, 1)
-    assert heard.before_and_after(band.bass_a) == (1, 0)
-    assert heard.gain(band.bass_b, RAMP_FRAMES, BAR_FRAMES // 4) == pytest.approx(0, abs=1e-3)
-    end = len(heard.tap.after_gain[band.bass_b]) - heard.line
-    assert heard.gain(band.bass_b, end - 20_000) == pytest.approx(1, abs=1e-3)
+    assert heard.before_and_after(band.tree.loop) == (1, 1)
+    assert heard.before_and_after(band.tree.bass_a) == (1, 0)
+    assert heard.gain(band.tree.bass_b, RAMP_FRAMES, BAR_FRAMES // 4) == pytest.approx(0, abs=1e-3)
+    end = len(heard.tap.after_gain[band.tree.bass_b]) - heard.line
+    assert heard.gain(band.tree.bass_b, end - 20_000) == pytest.approx(1, abs=1e-3)
 
 
 def test_a_clip_that_ends_on_the_line_ends_and_nothing_is_begun_anew(band: Band) -> None:
-    band.play_at(band.at_a)
+    band.play_at(band.tree.at_a)
 
     heard = band.listen(
         f"stemEngine.setLooping(false); stemEngine.seekFrame({3 * BAR_FRAMES + 2000}); go(atB);"
         "await new Promise((next) => setTimeout(next, msUntilLine() + 300));"
     )
 
-    for name in (band.loop, band.bass_a, band.bass_b):
+    for name in (band.tree.loop, band.tree.bass_a, band.tree.bass_b):
         assert heard.gain(name, RAMP_FRAMES + 2) == 0
     state = "[stemEngine.isPlaying, stemEngine.restFrame, stemEngine.scene.nodeId, stemEngine.voices.size]"
-    assert band.page.evaluate(state) == [False, 0, band.at_b, 0]
+    assert band.page.evaluate(state) == [False, 0, band.tree.at_b, 0]
